@@ -1,14 +1,18 @@
+#![warn(missing_docs)]
 //! Tracing edges and set-up for Rust services.
 
-pub mod attributes;
+// Business code: what a service calls.
+mod context;
 mod error;
 mod event;
-mod guard;
-pub mod propagation;
+mod pseudonym;
 mod retry;
 mod spawn;
-pub mod testing;
+mod tenant;
 
+pub mod attributes;
+
+// Edges: made once, so that call sites do nothing.
 pub mod grpc_client;
 pub mod grpc_server;
 pub mod http_client;
@@ -16,3 +20,33 @@ pub mod http_server;
 pub mod redis;
 pub mod sqlx;
 pub mod sqs;
+
+// Inside.
+pub mod propagation;
+mod query_text;
+mod span_guard;
+
+use opentelemetry::{InstrumentationScope, global::BoxedTracer};
+
+pub use context::{current_trace_id, untraced};
+pub use error::{Failure, record_failure};
+pub use event::event;
+pub use propagation::TraceCarrier;
+pub use pseudonym::pseudonym;
+pub use retry::{Retry, current_attempt};
+pub use spawn::{spawn, spawn_blocking, spawn_detached};
+pub use tenant::{current_tenant, with_tenant};
+
+pub(crate) use query_text::query_text_enabled;
+pub(crate) use span_guard::SpanGuard;
+
+/// The tracer of the edges. Asks the global provider each time, because a tracer
+/// made before [`init`] would stay silent for ever.
+pub(crate) fn tracer() -> BoxedTracer {
+    opentelemetry::global::tracer_with_scope(
+        InstrumentationScope::builder("telemetry")
+            .with_version(env!("CARGO_PKG_VERSION"))
+            .with_schema_url(opentelemetry_semantic_conventions::SCHEMA_URL)
+            .build(),
+    )
+}
