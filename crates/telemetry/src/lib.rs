@@ -1,6 +1,10 @@
 #![warn(missing_docs)]
 //! Tracing edges and set-up for Rust services.
 
+// Start and stop.
+mod guard;
+mod init;
+
 // Business code: what a service calls.
 mod context;
 mod error;
@@ -21,16 +25,27 @@ pub mod redis;
 pub mod sqlx;
 pub mod sqs;
 
+pub mod testing;
+
 // Inside.
+mod call;
 pub mod propagation;
+mod config;
+mod layers;
+mod log_format;
+mod pipeline;
 mod query_text;
+mod resource;
 mod span_guard;
 
 use opentelemetry::{InstrumentationScope, global::BoxedTracer};
 
+pub use config::InitError;
 pub use context::{current_trace_id, untraced};
 pub use error::{Failure, record_failure};
 pub use event::event;
+pub use guard::Guard;
+pub use init::{Service, init, shutdown_signal};
 pub use propagation::TraceCarrier;
 pub use pseudonym::pseudonym;
 pub use retry::{Retry, current_attempt};
