@@ -56,6 +56,15 @@ pub enum InvalidEvent {
 }
 
 impl Event {
+    /// The event as a message body.
+    ///
+    /// # Panics
+    /// Never: every field of an event is JSON.
+    #[must_use]
+    pub fn to_body(&self) -> String {
+        serde_json::to_string(self).expect("an event has no map keys that are not strings")
+    }
+
     /// The event in a message body.
     ///
     /// # Errors

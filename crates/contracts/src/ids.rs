@@ -100,6 +100,14 @@ text_id!(
     |text| (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 );
 
+impl IdempotencyKey {
+    /// A key that nobody else has, for a caller that sent none.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(format!("generated-{}", Uuid::new_v4()))
+    }
+}
+
 /// The record of one checkout.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
