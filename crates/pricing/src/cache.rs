@@ -27,7 +27,10 @@ struct Entry {
 /// The cached prices of the cart, if every line has one: one round trip for the whole cart.
 pub(crate) async fn find(redis: &Redis, tenant: &TenantId, lines: &[Line]) -> Option<PriceList> {
     let mut redis = redis.for_tenant(tenant.as_str());
-    let keys: Vec<String> = lines.iter().map(|line| redis.key(&key(&line.sku))).collect();
+    let keys: Vec<String> = lines
+        .iter()
+        .map(|line| redis.key(&key(&line.sku)))
+        .collect();
     let cached: Vec<Option<String>> = match keys.as_slice() {
         [key] => redis.get(key).await.map(|entry| vec![entry]),
         keys => redis.mget(keys).await,
@@ -40,7 +43,12 @@ pub(crate) async fn find(redis: &Redis, tenant: &TenantId, lines: &[Line]) -> Op
     let found = lines
         .iter()
         .zip(cached)
-        .map(|(line, entry)| Some((line.sku.clone(), serde_json::from_str::<Entry>(&entry?).ok()?)))
+        .map(|(line, entry)| {
+            Some((
+                line.sku.clone(),
+                serde_json::from_str::<Entry>(&entry?).ok()?,
+            ))
+        })
         .collect::<Option<Vec<_>>>()
         .and_then(into_price_list);
     if found.is_none() {
@@ -53,14 +61,21 @@ pub(crate) async fn find(redis: &Redis, tenant: &TenantId, lines: &[Line]) -> Op
 fn into_price_list(entries: Vec<(Sku, Entry)>) -> Option<PriceList> {
     let (_, first) = entries.first()?;
     let (currency, rules) = (first.currency, first.rules.clone());
-    if entries.iter().any(|(_, entry)| entry.currency != currency || entry.rules != rules) {
+    if entries
+        .iter()
+        .any(|(_, entry)| entry.currency != currency || entry.rules != rules)
+    {
         return None;
     }
     let unit_prices_minor = entries
         .into_iter()
         .map(|(sku, entry)| (sku, entry.unit_price_minor))
         .collect::<HashMap<_, _>>();
-    Some(PriceList { currency, unit_prices_minor, rules })
+    Some(PriceList {
+        currency,
+        unit_prices_minor,
+        rules,
+    })
 }
 
 /// Keeps the prices for the next cart, in one round trip.
@@ -76,7 +91,9 @@ pub(crate) async fn keep(redis: &Redis, tenant: &TenantId, price_list: &PriceLis
         let Ok(entry) = serde_json::to_string(&entry) else {
             continue;
         };
-        pipeline.set_ex(redis.key(&key(sku)), entry, TIME_TO_LIVE.as_secs()).ignore();
+        pipeline
+            .set_ex(redis.key(&key(sku)), entry, TIME_TO_LIVE.as_secs())
+            .ignore();
     }
     if pipeline.is_empty() {
         return;

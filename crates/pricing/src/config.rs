@@ -19,7 +19,11 @@ pub struct Config {
     pub database_url: SecretString,
 
     /// Redis, the cache of prices.
-    #[arg(long, env = "PRICING_REDIS_URL", default_value = "redis://127.0.0.1:6379")]
+    #[arg(
+        long,
+        env = "PRICING_REDIS_URL",
+        default_value = "redis://127.0.0.1:6379"
+    )]
     pub redis_url: Url,
 }
 

@@ -28,9 +28,14 @@ struct Door {
 
 #[tonic::async_trait]
 impl Pricing for Door {
-    async fn quote_cart(&self, request: Request<QuoteCartRequest>) -> Result<Response<Quote>, Status> {
+    async fn quote_cart(
+        &self,
+        request: Request<QuoteCartRequest>,
+    ) -> Result<Response<Quote>, Status> {
         let (tenant, lines) = read_cart(request.into_inner()).map_err(QuoteError::into_status)?;
-        let quoted = telemetry::with_tenant(tenant.as_str(), quote::quote(&self.state, &tenant, &lines)).await;
+        let quoted =
+            telemetry::with_tenant(tenant.as_str(), quote::quote(&self.state, &tenant, &lines))
+                .await;
         quoted.map(Response::new).map_err(QuoteError::into_status)
     }
 

@@ -41,8 +41,12 @@ impl App {
     /// # Errors
     /// When Postgres cannot be reached, a migration fails or the address is taken.
     pub async fn build(config: Config) -> anyhow::Result<Self> {
-        let db = service::connect_database(config.database_url(), &sqlx::migrate!("../../migrations/pricing")).await?;
-        let redis = telemetry::redis::Redis::connect(config.redis_url.as_str()).await?;
+        let db = service::connect_database(
+            config.database_url(),
+            &sqlx::migrate!("../../migrations/pricing"),
+        )
+        .await?;
+        let redis = telemetry::redis::Redis::connect(config.redis_url.as_str())?;
         let background = Background::new();
         let watch = watch::Watch::start(&db, &redis, &background);
         let checks = Checks::new().database(db.clone());

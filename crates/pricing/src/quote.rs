@@ -11,7 +11,11 @@ use crate::{State, cache, error::QuoteError, rules, store};
 
 /// Prices every line of the cart.
 #[tracing::instrument(name = "quoteCart", skip_all, fields(tenant.id = %tenant, order.item_count = lines.len() as i64))]
-pub(crate) async fn quote(state: &State, tenant: &TenantId, lines: &[Line]) -> Result<Quote, QuoteError> {
+pub(crate) async fn quote(
+    state: &State,
+    tenant: &TenantId,
+    lines: &[Line],
+) -> Result<Quote, QuoteError> {
     let quoted = price_cart(state, tenant, lines).await;
     if let Err(error) = &quoted {
         telemetry::record_failure(error);

@@ -22,7 +22,8 @@ pub(crate) struct PriceRule {
 
 impl PriceRule {
     fn applies_to(&self, line: &Line) -> bool {
-        self.sku.as_ref().is_none_or(|sku| *sku == line.sku) && i64::from(line.quantity) >= self.min_quantity
+        self.sku.as_ref().is_none_or(|sku| *sku == line.sku)
+            && i64::from(line.quantity) >= self.min_quantity
     }
 }
 
@@ -68,8 +69,12 @@ pub(crate) struct Totals {
 /// Adds up the lines of a cart.
 pub(crate) fn add_up(lines: &[PricedLine], currency: Currency) -> Result<Totals, MoneyError> {
     let zero = Money::new(0, currency);
-    let discount = lines.iter().try_fold(zero, |sum, line| sum.checked_add(line.discount))?;
-    let total = lines.iter().try_fold(zero, |sum, line| sum.checked_add(line.total))?;
+    let discount = lines
+        .iter()
+        .try_fold(zero, |sum, line| sum.checked_add(line.discount))?;
+    let total = lines
+        .iter()
+        .try_fold(zero, |sum, line| sum.checked_add(line.total))?;
     Ok(Totals {
         subtotal: total.checked_add(discount)?,
         discount,
@@ -84,7 +89,10 @@ mod tests {
     use super::*;
 
     fn line(sku: &str, quantity: u32) -> Line {
-        Line { sku: sku.parse().unwrap(), quantity }
+        Line {
+            sku: sku.parse().unwrap(),
+            quantity,
+        }
     }
 
     fn euro(minor: i64) -> Money {
@@ -92,7 +100,12 @@ mod tests {
     }
 
     fn rule(priority: i32, sku: Option<&str>, min_quantity: i64, basis_points: i32) -> PriceRule {
-        PriceRule { priority, sku: sku.map(|sku| sku.parse().unwrap()), min_quantity, basis_points }
+        PriceRule {
+            priority,
+            sku: sku.map(|sku| sku.parse().unwrap()),
+            min_quantity,
+            basis_points,
+        }
     }
 
     fn check(quantity: u32, unit_minor: i64, rules: &[PriceRule], expected_total: i64) {
@@ -115,7 +128,12 @@ mod tests {
 
     #[test]
     fn the_rule_with_the_lowest_number_wins() {
-        check(1, 1000, &[rule(2, None, 1, 5000), rule(1, None, 1, 1000)], 900);
+        check(
+            1,
+            1000,
+            &[rule(2, None, 1, 5000), rule(1, None, 1, 1000)],
+            900,
+        );
     }
 
     #[test]

@@ -55,7 +55,9 @@ impl Watch {
         BroadcastStream::new(self.changes.subscribe())
             .map(|change| {
                 change.map_err(|BroadcastStreamRecvError::Lagged(missed)| {
-                    Status::data_loss(format!("{missed} changes were missed; drop what is cached and watch again"))
+                    Status::data_loss(format!(
+                        "{missed} changes were missed; drop what is cached and watch again"
+                    ))
                 })
             })
             .filter(move |change| {
@@ -69,7 +71,12 @@ impl Watch {
     }
 }
 
-async fn listen(db: PgPool, redis: Redis, changes: broadcast::Sender<PriceChanged>, stop: CancellationToken) {
+async fn listen(
+    db: PgPool,
+    redis: Redis,
+    changes: broadcast::Sender<PriceChanged>,
+    stop: CancellationToken,
+) {
     while !stop.is_cancelled() {
         let heard = tokio::select! {
             heard = hear(&db, &redis, &changes) => heard,
@@ -86,7 +93,11 @@ async fn listen(db: PgPool, redis: Redis, changes: broadcast::Sender<PriceChange
     }
 }
 
-async fn hear(db: &PgPool, redis: &Redis, changes: &broadcast::Sender<PriceChanged>) -> Result<(), sqlx::Error> {
+async fn hear(
+    db: &PgPool,
+    redis: &Redis,
+    changes: &broadcast::Sender<PriceChanged>,
+) -> Result<(), sqlx::Error> {
     let mut listener = db.listener().await?;
     listener.listen("prices").await?;
     loop {
@@ -94,7 +105,10 @@ async fn hear(db: &PgPool, redis: &Redis, changes: &broadcast::Sender<PriceChang
         match serde_json::from_str::<Notification>(notification.payload()) {
             Ok(Notification { tenant_id, sku }) => {
                 cache::drop_price(redis, &tenant_id, &sku).await;
-                let change = PriceChanged { tenant_id: tenant_id.into(), sku: sku.into() };
+                let change = PriceChanged {
+                    tenant_id: tenant_id.into(),
+                    sku: sku.into(),
+                };
                 // Nobody watching is no failure.
                 let _ = changes.send(change);
             }

@@ -61,6 +61,21 @@ pub fn record_failure(error: &impl Failure) {
     });
 }
 
+/// An error with its causes in one line, for a log: `orders could not be stored: timed out`.
+///
+/// ```
+/// # fn parse() -> Result<u8, std::num::ParseIntError> { "x".parse() }
+/// if let Err(error) = parse() {
+///     tracing::warn!(error = %telemetry::chain(&error), "the quantity cannot be read");
+/// }
+/// ```
+pub fn chain(error: &dyn Error) -> String {
+    std::iter::successors(Some(error), |error| (*error).source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
 /// Marks `span` as failed: status Error with `description`, and `error.type`.
 pub(crate) fn mark_error(
     span: &SpanRef<'_>,

@@ -42,7 +42,7 @@ use opentelemetry::{InstrumentationScope, global::BoxedTracer};
 
 pub use config::InitError;
 pub use context::{current_trace_id, untraced};
-pub use error::{Failure, record_failure};
+pub use error::{Failure, chain, record_failure};
 pub use event::event;
 pub use guard::Guard;
 pub use init::{Service, init, shutdown_signal};
