@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::pipeline::{IO_STOP, Pipeline};
+use crate::pipeline::Pipeline;
 
 /// How long [`Guard::shutdown`] may take.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
@@ -98,11 +98,9 @@ fn stop(pipeline: Pipeline, limit: Duration) {
             "telemetry was not delivered completely: check OTEL_EXPORTER_OTLP_ENDPOINT and the collector"
         );
     }
-    if in_time {
-        io.shutdown_timeout(IO_STOP);
-    } else {
-        io.shutdown_background();
-    }
+    // Everything that mattered is out; waiting for the thread would panic where this is
+    // called inside of another runtime.
+    io.shutdown_background();
 }
 
 #[cfg(test)]

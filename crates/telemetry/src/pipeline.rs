@@ -4,7 +4,7 @@
 //! service's runtime a flush at shutdown would wait for workers that wait for the flush
 //! and lose everything, and a blocked worker would stop the exports.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry_otlp::{
@@ -219,6 +219,3 @@ fn metadata(exporter: &Exporter) -> MetadataMap {
         .collect();
     MetadataMap::from_headers(headers)
 }
-
-/// How long the exporters' thread may take to finish what it is doing.
-pub(crate) const IO_STOP: Duration = Duration::from_millis(200);

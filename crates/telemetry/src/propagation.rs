@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
-    Context, baggage::BaggageExt as _, global, propagation::Extractor, propagation::Injector,
+    Context, global, propagation::Extractor, propagation::Injector,
     propagation::TextMapCompositePropagator,
 };
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
@@ -22,10 +22,9 @@ mod carrier;
 pub const MAX_TRACEPARENT_BYTES: usize = 256;
 /// Longest `tracestate` that is kept, the length W3C asks every party to carry.
 pub const MAX_TRACESTATE_BYTES: usize = 512;
-/// Longest `baggage` that is kept, the length W3C asks every party to carry.
+/// Longest `baggage` that is kept, the length W3C asks every party to carry. The
+/// propagator itself reads at most 64 entries of it.
 pub const MAX_BAGGAGE_BYTES: usize = 8192;
-/// Most baggage entries that are kept, the number W3C asks every party to carry.
-pub const MAX_BAGGAGE_ENTRIES: usize = 64;
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
@@ -103,10 +102,9 @@ impl Fields {
     /// The context these fields describe, after the limits have been applied.
     fn extract(mut self) -> Context {
         self.drop_oversized();
-        let context = global::get_text_map_propagator(|propagator| {
+        global::get_text_map_propagator(|propagator| {
             propagator.extract_with_context(&Context::new(), &self)
-        });
-        limit_entries(context)
+        })
     }
 
     fn drop_oversized(&mut self) {
@@ -119,16 +117,6 @@ impl Fields {
                 self.0.remove(name);
             }
         }
-    }
-}
-
-/// Refuses baggage with too many entries as a whole: which of them matter cannot
-/// be known here, and half a baggage misleads.
-fn limit_entries(context: Context) -> Context {
-    if context.baggage().len() > MAX_BAGGAGE_ENTRIES {
-        context.with_cleared_baggage()
-    } else {
-        context
     }
 }
 

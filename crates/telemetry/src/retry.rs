@@ -69,7 +69,7 @@ impl Retry {
     /// Runs `operation` until it succeeds, fails in a way `retryable` refuses, or the
     /// attempts are used up; answers with the last result.
     pub async fn run<T, E, F>(
-        &self,
+        self,
         mut operation: impl FnMut() -> F,
         mut retryable: impl FnMut(&E) -> bool,
     ) -> Result<T, E>

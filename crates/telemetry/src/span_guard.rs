@@ -96,3 +96,6 @@ impl Drop for SpanGuard {
         span.end();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,7 +63,7 @@ pub(crate) trait Source {
                 read_pair(pair).ok_or_else(|| {
                     InitError::value(
                         variable,
-                        &format!("…, entry {} of it, …", index + 1),
+                        &format!("entry {}, not repeated as it may be secret", index + 1),
                         "key=value pairs with commas between them and values percent-encoded",
                     )
                 })

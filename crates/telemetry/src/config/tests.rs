@@ -174,7 +174,20 @@ fn a_wrong_value_names_the_variable_the_value_and_what_is_allowed() {
             refused(&[("RUST_LOG", "orders=loud")]),
         ]
         .join("\n"),
-        @""
+        @r#"
+        OTEL_SDK_DISABLED="yes" cannot be used: it must be true or false
+        OTEL_EXPORTER_OTLP_ENDPOINT="localhost:4317" cannot be used: it must be an http:// URL such as http://localhost:4317 (for TLS, send to a collector on this machine and let it forward)
+        OTEL_EXPORTER_OTLP_ENDPOINT="https://collector:4317" cannot be used: it must be an http:// URL such as http://localhost:4317 (for TLS, send to a collector on this machine and let it forward)
+        OTEL_EXPORTER_OTLP_PROTOCOL="http/json" cannot be used: it must be grpc or http/protobuf
+        OTEL_EXPORTER_OTLP_TIMEOUT="10s" cannot be used: it must be a whole number of milliseconds above 0
+        OTEL_LOGS_EXPORTER="console" cannot be used: it must be otlp or none
+        OTEL_TRACES_SAMPLER="jaeger_remote" cannot be used: it must be always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or parentbased_traceidratio
+        OTEL_TRACES_SAMPLER_ARG="10%" cannot be used: it must be a number from 0.0 to 1.0
+        OTEL_BSP_MAX_QUEUE_SIZE="0" cannot be used: it must be a whole number above 0
+        OTEL_BSP_MAX_EXPORT_BATCH_SIZE="11" cannot be used: it must be at most the size of the queue, OTEL_BSP_MAX_QUEUE_SIZE = 10
+        OTEL_RESOURCE_ATTRIBUTES="entry 2, not repeated as it may be secret" cannot be used: it must be key=value pairs with commas between them and values percent-encoded
+        RUST_LOG="orders=loud" cannot be used: it must be directives such as `info` or `warn,orders=debug`; levels are error, warn, info, debug, trace and off
+        "#
     );
 }
 

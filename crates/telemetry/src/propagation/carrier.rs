@@ -95,7 +95,9 @@ impl TraceCarrier {
 
     /// Builds a carrier from named fields, for example from message attributes;
     /// unknown names are ignored.
-    pub fn from_fields<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+    pub fn from_fields<'name, 'value>(
+        fields: impl IntoIterator<Item = (&'name str, &'value str)>,
+    ) -> Self {
         let mut carrier = Self::default();
         for (name, value) in fields {
             match name {
