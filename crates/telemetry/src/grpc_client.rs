@@ -7,10 +7,10 @@
 //! | question | answer |
 //! |---|---|
 //! | name | `package.Service/Method` |
-//! | status | Error for every code except OK; `error.type` is the code |
-//! | code | from the trailers, or from the headers when there is no message; a server that cannot be reached is UNAVAILABLE, a timeout DEADLINE_EXCEEDED |
+//! | status | Error for every code except `OK`; `error.type` is the code |
+//! | code | from the trailers, or from the headers when there is no message; a server that cannot be reached is `UNAVAILABLE`, a timeout `DEADLINE_EXCEEDED` |
 //! | end | when the stream ends |
-//! | given up | a call or a stream dropped before its end is CANCELLED |
+//! | given up | a call or a stream dropped before its end is `CANCELLED` and an Error |
 //! | attempts | inside [`Retry`](crate::Retry) each attempt is its own span with `retry.attempt` |
 //! | silent | everything under [`untraced`](crate::untraced); nothing is sent along either |
 
@@ -35,6 +35,7 @@ use url::Url;
 
 use self::client_call::ClientCall;
 use crate::call::{self, CallBody, CallFuture, Guard};
+use crate::http_server::request;
 use crate::propagation;
 
 /// How long a connection may take to open. A service that is up accepts within one round trip.
@@ -104,7 +105,7 @@ struct Server {
 /// ```
 pub fn channel(url: &Url, timeout: Duration) -> Result<Channel, ChannelError> {
     let address = match (url.scheme(), url.host_str()) {
-        ("http", Some(host)) => host.to_owned().into(),
+        ("http", Some(host)) => request::bare_host(host).to_owned().into(),
         _ => return Err(ChannelError::Url(url.clone())),
     };
     let inner = Endpoint::from_shared(url.to_string())
@@ -176,7 +177,7 @@ impl Service<Request<Body>> for Channel {
 
 /// The status of a call that the transport failed.
 ///
-/// tonic calls its own timeout CANCELLED. The caller did not cancel anything, so here it is
+/// tonic calls its own timeout `CANCELLED`. The caller did not cancel anything, so here it is
 /// what the gRPC specification calls it.
 fn status_of(error: transport::Error) -> Status {
     let outermost: &(dyn Error + 'static) = &error;

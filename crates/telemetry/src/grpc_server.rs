@@ -6,12 +6,12 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | name | `package.Service/Method`; `_OTHER` when the answer is UNIMPLEMENTED, because then the client made the name up |
+//! | name | `package.Service/Method`; `_OTHER` when the answer is `UNIMPLEMENTED`, because then the client made the name up |
 //! | parent | the caller's `traceparent`; a header that is malformed or too long is as good as none |
-//! | status | Error for UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS and for a panic; every other code tells the caller something and stays unset |
-//! | code | from the trailers, or from the headers when there is no message; a stream without a status is UNKNOWN |
+//! | status | Error for `UNKNOWN`, `DEADLINE_EXCEEDED`, `UNIMPLEMENTED`, `INTERNAL`, `UNAVAILABLE`, `DATA_LOSS` and for a panic; every other code tells the caller something and stays unset |
+//! | code | from the trailers, or from the headers when there is no message; a stream without a status is `UNKNOWN` |
 //! | end | when the stream ends, not when the method returned it |
-//! | cancelled | a caller that went away is CANCELLED and no error |
+//! | cancelled | a caller that went away is `CANCELLED` and no error |
 //! | silent | requests that are not gRPC, `grpc.health.v1.Health`, and everything under [`untraced`](crate::untraced) |
 //!
 //! The duration of every call, sampled or not, goes to the histogram

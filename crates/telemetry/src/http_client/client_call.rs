@@ -14,7 +14,7 @@ use url::Url;
 use super::UrlTemplate;
 use crate::call::{Call, Ending};
 use crate::error::{add_exception, mark_error};
-use crate::http_server::request::{known_method, masked_query, protocol_version};
+use crate::http_server::request::{bare_host, known_method, masked_query, protocol_version};
 use crate::retry::current_attempt;
 use crate::span_guard::{CANCELLED, PANIC};
 
@@ -39,7 +39,9 @@ impl ClientCall {
         Self {
             started: Instant::now(),
             method: known_method(request.method()),
-            address: url.host_str().unwrap_or_default().to_owned().into(),
+            address: bare_host(url.host_str().unwrap_or_default())
+                .to_owned()
+                .into(),
             port: url.port_or_known_default().map(i64::from),
             template,
             status: None,
@@ -134,10 +136,14 @@ impl Call for ClientCall {
     }
 }
 
-/// The reqwest error in a chain of errors.
+/// The reqwest error inside `error`. The middleware's error is transparent, so its chain of
+/// causes steps over the error it wraps.
 fn transport<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a reqwest::Error> {
-    std::iter::successors(Some(error), |error| (*error).source())
-        .find_map(<dyn Error>::downcast_ref::<reqwest::Error>)
+    match error.downcast_ref::<reqwest_middleware::Error>() {
+        Some(reqwest_middleware::Error::Reqwest(error)) => Some(error),
+        Some(reqwest_middleware::Error::Middleware(_)) => None,
+        None => error.downcast_ref(),
+    }
 }
 
 /// What lies below the reqwest error, whose own text holds the URL with its query.

@@ -116,7 +116,7 @@ pub(crate) fn addresses<B>(request: &Request<B>, attributes: &mut Vec<KeyValue>)
     if let Some(authority) = authority(request) {
         attributes.push(KeyValue::new(
             attribute::SERVER_ADDRESS,
-            authority.host().to_owned(),
+            bare_host(authority.host()).to_owned(),
         ));
         if let Some(port) = authority.port_u16() {
             attributes.push(KeyValue::new(attribute::SERVER_PORT, i64::from(port)));
@@ -139,6 +139,13 @@ pub(crate) fn route<B>(request: &Request<B>) -> Option<&str> {
         .extensions()
         .get::<MatchedPath>()
         .map(MatchedPath::as_str)
+}
+
+/// A host without the brackets that a URL puts around an IPv6 address.
+pub(crate) fn bare_host(host: &str) -> &str {
+    host.strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host)
 }
 
 /// `http` unless the request line says otherwise: TLS ends in front of these services.
@@ -182,6 +189,12 @@ mod tests {
         assert_eq!(known_method(&made_up), "_OTHER");
         assert_eq!(name_of_method(known_method(&made_up)), "HTTP");
         assert_eq!(name_of_method(known_method(&Method::GET)), "GET");
+    }
+
+    #[test]
+    fn an_ipv6_address_loses_its_brackets() {
+        assert_eq!(bare_host("[::1]"), "::1");
+        assert_eq!(bare_host("shop.test"), "shop.test");
     }
 
     #[test]
