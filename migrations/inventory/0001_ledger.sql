@@ -2,12 +2,14 @@
 --   on hand   = counted_quantity + sum of movements since counted_at
 --   available = on hand - held reservations
 -- `version` grows with every movement and recount, so that a cached figure can be told
--- from the truth under the row lock, without adding up the ledger again.
+-- from the truth under the row lock, without adding up the ledger again. Whoever counts or
+-- moves takes the time under that lock, by the wall clock: the start of a transaction that
+-- waited for the lock lies before things that happened earlier.
 CREATE TABLE inventory (
     tenant_id        TEXT NOT NULL,
     sku              TEXT NOT NULL,
     counted_quantity BIGINT NOT NULL,
-    counted_at       TIMESTAMPTZ NOT NULL DEFAULT now(),
+    counted_at       TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
     version          BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant_id, sku)
 );
@@ -21,7 +23,7 @@ CREATE TABLE stock_movements (
     reason      TEXT NOT NULL,
     order_id    UUID,
     note        TEXT NOT NULL DEFAULT '',
-    created_at  TIMESTAMPTZ NOT NULL DEFAULT now()
+    created_at  TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
 );
 
 -- Finds the movements of a tenant, but not the recent ones: a tenant with a long history
