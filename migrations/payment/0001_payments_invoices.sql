@@ -11,7 +11,10 @@ CREATE TABLE payments (
     processor_charge_id TEXT,
     decline_code        TEXT,
     created_at          TIMESTAMPTZ NOT NULL DEFAULT now(),
-    PRIMARY KEY (tenant_id, order_id)
+    PRIMARY KEY (tenant_id, order_id),
+    -- Captured money has the processor's receipt; a declined card has the reason.
+    CHECK ((state = 'captured') = (processor_charge_id IS NOT NULL)),
+    CHECK ((state = 'declined') = (decline_code IS NOT NULL))
 );
 
 -- Rendered once for each order, however often its message is delivered.
