@@ -7,7 +7,7 @@ use tonic::Code;
 
 use crate::notes::{NotesClient, PATIENCE, channel, serve, text};
 
-fn of_kind<T>(recorded: &Recorded<T>, kind: &SpanKind) -> &SpanData {
+fn of_kind<'a, T>(recorded: &'a Recorded<T>, kind: &SpanKind) -> &'a SpanData {
     recorded
         .spans
         .iter()
