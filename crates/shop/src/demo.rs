@@ -1,0 +1,61 @@
+//! What `cargo shop demo` shows, as calls of `loadgen`, which knows how to check out and how
+//! to draw a trace. It is the same program that people go on with afterwards.
+
+use std::process::{ExitStatus, Stdio};
+
+use anyhow::Context;
+use tokio::process::Command;
+
+use crate::state::RunningStack;
+use crate::workspace;
+
+/// One thing to see.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene {
+    pub heading: &'static str,
+    /// Arguments of `loadgen`.
+    pub arguments: &'static [&'static str],
+}
+
+pub const SCENES: [Scene; 2] = [
+    Scene {
+        heading: "A checkout of a small tenant, as one tree over four services:",
+        arguments: &["checkout", "--tenant", "acme"],
+    },
+    Scene {
+        heading: "The same checkout of a large tenant. One line is not as usual:",
+        arguments: &["checkout", "--tenant", "umbrella"],
+    },
+];
+
+/// Plays one scene against a running stack; the output goes where ours goes.
+///
+/// # Errors
+/// If `loadgen` cannot be started.
+pub async fn play(scene: &Scene, stack: &RunningStack) -> anyhow::Result<ExitStatus> {
+    let program = workspace::binary("loadgen")?;
+    Command::new(&program)
+        .args(scene.arguments)
+        .env("SPANTREE_ORDERS_URL", &stack.orders_url)
+        .env("SPANTREE_TEMPO_URL", &stack.tempo_url)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .status()
+        .await
+        .with_context(|| format!("cannot start {}", program.display()))
+}
+
+/// What to do next, for a stack that goes on running or one that was started for the demo.
+pub fn what_next(stack_goes_on: bool) -> String {
+    let first = if stack_goes_on {
+        ""
+    } else {
+        "  cargo shop up                                  the same stack, kept running\n"
+    };
+    format!(
+        "Go on with:\n{first}\
+         \x20 cargo run -p loadgen -- checkout --tenant hooli   another checkout and its tree\n\
+         \x20 cargo run -p loadgen -- trace TRACE_ID --full     every span of a trace\n\
+         \x20 cargo shop test                                every test\n"
+    )
+}
