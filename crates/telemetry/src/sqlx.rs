@@ -52,6 +52,7 @@
 
 mod connection;
 mod database;
+mod grammar;
 mod lexer;
 mod metrics;
 mod pool;

@@ -101,7 +101,7 @@ fn program_name() -> Option<String> {
 /// A pool of PostgreSQL connections whose statements are traced. Cheap to clone.
 ///
 /// `&PgPool` is an [`Executor`]: pass it to `sqlx::query(…).fetch_all(&pool)` and to the
-/// `query!` macros as you would sqlx's pool. See the [module](self) for what the spans say.
+/// `query!` macros as you would sqlx's pool. See the [module](crate::sqlx) for what the spans say.
 #[derive(Debug, Clone)]
 pub struct PgPool {
     pool: sqlx::PgPool,
@@ -124,10 +124,6 @@ impl PgPool {
     ///
     /// # Errors
     /// When the server does not let us in.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the function the ban points to"
-    )]
     pub async fn connect_with(
         options: PgConnectOptions,
         settings: PoolSettings,
@@ -136,7 +132,10 @@ impl PgPool {
         let database = Arc::new(Database::new(&options));
         let pool = settings.options().connect_with(options).await?;
         let kept = settings.min_connections.min(settings.max_connections);
-        try_join_all((0..kept).map(|_| pool.acquire())).await?;
+        for mut connection in try_join_all((0..kept).map(|_| pool.acquire())).await? {
+            // Given back before this returns, so that the first statement finds it.
+            connection.return_to_pool().await;
+        }
         Ok(Self { pool, database })
     }
 
