@@ -16,7 +16,7 @@ pub(crate) fn router(store: &Arc<Store>) -> Router {
     Router::new()
         .route("/ready", get(|| async { "ready\n" }))
         .route("/metrics", get(metrics))
-        .route("/api/echo", get(|| async { "echo" }))
+        .route("/api/echo", get(|| async { "echo\n" }))
         .route("/api/status/buildinfo", get(build_info))
         .route("/api/traces/{id}", get(by_id::v1))
         .route("/api/v2/traces/{id}", get(by_id::v2))

@@ -140,7 +140,7 @@ async fn the_small_endpoints_answer_as_tempos() {
     let tracebox = with_one_trace().await;
     let text = async |path: &str| tracebox.get(path).await.text().await.unwrap();
     assert_eq!(text("/ready").await.trim(), "ready");
-    assert_eq!(text("/api/echo").await, "echo");
+    assert_eq!(text("/api/echo").await.trim(), "echo");
     let build = tracebox.json("/api/status/buildinfo").await;
     assert!(build["version"].is_string());
     let metrics = text("/metrics").await;
