@@ -74,9 +74,10 @@ where
         .with_writer(std::io::stderr)
 }
 
-// Both filters above are dynamic on purpose. A static per-layer filter answers "always"
-// for most callsites; `log::log_enabled!` (sqlx calls it for every statement) then leaves
-// stale filter bits behind, and the next span and the next event are silently lost.
+// Both filters above are dynamic on purpose, as a second line behind the global filter. A
+// static per-layer filter may answer "always" for a callsite; `log::log_enabled!`, which sqlx
+// calls for every statement, then leaves stale filter bits behind, and the next span and the
+// next event are silently lost (tokio-rs/tracing#2519).
 
 fn is_transport(target: &str) -> bool {
     TRANSPORT.iter().any(|prefix| {

@@ -1,5 +1,8 @@
+#![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
-//! Tracing edges and set-up for Rust services.
+
+// Read in this order: how it starts and stops, what business code calls, the edges, and
+// what they stand on.
 
 // Start and stop.
 mod guard;
@@ -29,11 +32,11 @@ pub mod testing;
 
 // Inside.
 mod call;
-pub mod propagation;
 mod config;
 mod layers;
 mod log_format;
 mod pipeline;
+pub mod propagation;
 mod query_text;
 mod resource;
 mod span_guard;

@@ -44,11 +44,6 @@ impl SpanGuard {
         }
     }
 
-    /// Like [`start`](Self::start) with [`Context::current`] as parent.
-    pub(crate) fn start_current(builder: SpanBuilder) -> Self {
-        Self::start(builder, &Context::current())
-    }
-
     /// The context in which this span is the active one: attach it per poll with
     /// `FutureExt::with_context`, inject it into what goes out.
     pub(crate) fn context(&self) -> &Context {

@@ -29,11 +29,13 @@ use opentelemetry::{
     trace::{SpanBuilder, SpanKind, Status, TraceContextExt as _, TraceId, TracerProvider as _},
 };
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData};
+use trace_tree::TraceTree;
 use tracing_subscriber::{Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use self::recorder::Recorder;
 use crate::{SpanGuard, layers, propagation, query_text};
 
+mod convert;
 mod recorder;
 mod shape;
 
@@ -111,6 +113,11 @@ impl<T> Recorded<T> {
     /// trace stands at the left margin, marked `(orphan)`.
     pub fn shape(&self) -> String {
         shape::render(&self.spans)
+    }
+
+    /// The trace as a tree, for questions about structure: roots, orphans, children.
+    pub fn tree(&self) -> TraceTree {
+        TraceTree::build(self.spans.iter().map(convert::span).collect())
     }
 
     /// The one span called `name`.

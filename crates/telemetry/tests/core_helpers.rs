@@ -177,3 +177,23 @@ async fn a_trace_is_complete_only_when_its_last_span_has_ended() {
     .await;
     assert!(recorded.shape().contains("early"));
 }
+
+#[tokio::test]
+async fn the_tree_answers_questions_about_structure() {
+    let recorded = testing::trace("test", async {
+        let _handled = process_payment().await;
+        tracing::info_span!("step", order.item_count = 3_i64).in_scope(|| {});
+    })
+    .await;
+    let tree = recorded.tree();
+    assert!(tree.has_single_root());
+    assert!(tree.orphans().is_empty());
+    assert_eq!(tree.len(), 3);
+    let failed = tree.find(|span| span.name == "processPayment").unwrap();
+    assert!(tree.span(failed).is_error());
+    assert_eq!(tree.span(failed).text("error.stage"), Some("charge"));
+    assert_eq!(tree.span(failed).events[0].name, "exception");
+    let step = tree.find(|span| span.name == "step").unwrap();
+    assert_eq!(tree.span(step).int("order.item_count"), Some(3));
+    assert_eq!(tree.parent(step), tree.find(|span| span.name == "test"));
+}

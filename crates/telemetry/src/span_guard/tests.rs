@@ -3,6 +3,7 @@
 use std::{future::pending, time::Duration};
 
 use opentelemetry::{
+    Context,
     context::FutureExt as _,
     trace::{SpanBuilder, SpanKind, Status},
 };
@@ -11,7 +12,10 @@ use super::SpanGuard;
 use crate::testing;
 
 fn start(kind: SpanKind) -> SpanGuard {
-    SpanGuard::start_current(SpanBuilder::from_name("work").with_kind(kind))
+    SpanGuard::start(
+        SpanBuilder::from_name("work").with_kind(kind),
+        &Context::current(),
+    )
 }
 
 async fn cancelled(kind: SpanKind) -> testing::Recorded<()> {
