@@ -7,12 +7,14 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 /// What every connection to Postgres is told, unless the URL says otherwise.
-const SESSION_SETTINGS: [(&str, &str); 3] = [
+const SESSION_SETTINGS: [(&str, &str); 4] = [
     // A row that somebody else holds: the caller gave up long before, but the wait must end.
     ("lock_timeout", "8s"),
     ("statement_timeout", "20s"),
     // Tenants differ by orders of magnitude; a plan for the average one serves none of them.
     ("plan_cache_mode", "force_custom_plan"),
+    // One of many requests gets one core of the server, not several.
+    ("max_parallel_workers_per_gather", "0"),
 ];
 
 /// Keeps the books of stock, and holds it for orders.
@@ -83,7 +85,8 @@ mod tests {
         assert_eq!(
             database_url("postgres://shop@localhost/shop"),
             "postgres://shop@localhost/shop?options[lock_timeout]=8s\
-             &options[statement_timeout]=20s&options[plan_cache_mode]=force_custom_plan"
+             &options[statement_timeout]=20s&options[plan_cache_mode]=force_custom_plan\
+             &options[max_parallel_workers_per_gather]=0"
         );
         let url = database_url(
             "postgres://shop@localhost/shop?options=-csearch_path%3Dinventory%20-clock_timeout%3D1s",

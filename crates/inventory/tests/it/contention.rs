@@ -1,0 +1,45 @@
+use contracts::{error_code::ErrorCode, ids::OrderId};
+use futures_util::future::join_all;
+
+use crate::support::TestApp;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_thirty_who_want_one_of_the_last_ten_exactly_ten_get_it() {
+    let app = TestApp::spawn().await;
+    app.stock("last", 10).await;
+
+    let answers = join_all((0..30).map(|_| app.reserve(OrderId::generate(), &[("last", 1)]))).await;
+
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 10);
+    for (_, problem) in answers.into_iter().filter_map(Result::err) {
+        assert_eq!(problem.code, ErrorCode::OutOfStock);
+        assert_eq!(problem.detail, "last: 1 wanted, 0 available");
+    }
+    assert_eq!(app.available("last").await, 0);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn carts_with_the_same_items_in_opposite_order_do_not_lock_each_other_out() {
+    let app = TestApp::spawn().await;
+    app.stock("a", 1000).await;
+    app.stock("b", 1000).await;
+
+    let answers = join_all((0..40).map(|n| {
+        let lines = if n % 2 == 0 {
+            [("a", 1), ("b", 1)]
+        } else {
+            [("b", 1), ("a", 1)]
+        };
+        let app = &app;
+        async move { app.reserve(OrderId::generate(), &lines).await }
+    }))
+    .await;
+
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(
+        (app.available("a").await, app.available("b").await),
+        (960, 960)
+    );
+    app.stop().await;
+}
