@@ -20,11 +20,11 @@ pub struct Scene {
 pub const SCENES: [Scene; 2] = [
     Scene {
         heading: "A checkout of a small tenant, as one tree over four services:",
-        arguments: &["checkout", "--tenant", "acme"],
+        arguments: &["checkout", "--tenant", "acme", "--history", "6"],
     },
     Scene {
         heading: "The same checkout of a large tenant. One line is not as usual:",
-        arguments: &["checkout", "--tenant", "umbrella"],
+        arguments: &["checkout", "--tenant", "umbrella", "--history", "6"],
     },
 ];
 

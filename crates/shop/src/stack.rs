@@ -46,7 +46,7 @@ pub struct Stack {
     services: Mutex<BTreeMap<Service, Arc<Process>>>,
     probe: reqwest::Client,
     failure_sender: mpsc::UnboundedSender<PartFailed>,
-    failures: tokio::sync::Mutex<mpsc::UnboundedReceiver<PartFailed>>,
+    failures: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<PartFailed>>>,
 }
 
 impl Stack {
@@ -55,16 +55,18 @@ impl Stack {
     pub async fn start(options: StackOptions) -> anyhow::Result<Self> {
         let cancelled = options.cancel.clone();
         let mut stack = Self::empty(options)?;
+        let failures = Arc::clone(&stack.failures);
         let started = tokio::select! {
-            started = stack.bring_up() => started,
-            // A server or service that dies during the start is the reason to tell, not the
-            // connection that somebody else lost because of it.
+            // A server that died is the reason to tell, not the connection that a service
+            // lost because of it.
+            biased;
             () = cancelled.cancelled() => Err(Interrupted.into()),
+            failure = next(&failures) => Err(failure.into()),
+            started = stack.bring_up() => started,
         };
         match started {
             Ok(()) => Ok(stack),
             Err(error) => {
-                let error = stack.reason_of(error);
                 if let Err(second) = stack.stop().await {
                     return Err(error.context(format!("and then: {second:#}")));
                 }
@@ -199,11 +201,7 @@ impl Stack {
 
     /// Waits until a part ends that nobody stopped, and says which.
     pub async fn failed(&self) -> PartFailed {
-        match self.failures.lock().await.recv().await {
-            Some(failure) => failure,
-            // This stack holds a sender itself, so the channel does not close.
-            None => std::future::pending().await,
-        }
+        next(&self.failures).await
     }
 
     /// What other programs must know to use this stack.
@@ -296,6 +294,14 @@ impl Stack {
 
     fn progress(&self) -> Arc<dyn Progress> {
         Arc::clone(&self.options.progress)
+    }
+}
+
+async fn next(failures: &tokio::sync::Mutex<mpsc::UnboundedReceiver<PartFailed>>) -> PartFailed {
+    match failures.lock().await.recv().await {
+        Some(failure) => failure,
+        // The stack holds a sender itself, so the channel does not close.
+        None => std::future::pending().await,
     }
 }
 

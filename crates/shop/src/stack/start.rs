@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use futures_util::future::join_all;
+use futures_util::future::try_join_all;
 use tokio::sync::mpsc;
 
 use super::options::Server;
@@ -12,7 +12,6 @@ use super::{Stack, StackOptions, TraceStore, http};
 use crate::database::Database;
 use crate::ports::loopback;
 use crate::postgres::{self, Postgres};
-use crate::process::PartFailed;
 use crate::redis::{self, Lease, Redis};
 use crate::run_folder::RunFolder;
 use crate::services::{Service, Surroundings};
@@ -48,7 +47,7 @@ impl Stack {
             services: Mutex::default(),
             probe: probe()?,
             failure_sender,
-            failures: tokio::sync::Mutex::new(failures),
+            failures: Arc::new(tokio::sync::Mutex::new(failures)),
         })
     }
 
@@ -79,17 +78,6 @@ impl Stack {
             seed::TENANTS.iter().filter(|tenant| tenant.large).count(),
         ));
         Ok(())
-    }
-
-    /// A part that ended explains errors of those that talked to it.
-    pub(super) fn reason_of(&mut self, error: anyhow::Error) -> anyhow::Error {
-        if error.downcast_ref::<PartFailed>().is_some() {
-            return error;
-        }
-        match self.failures.get_mut().try_recv() {
-            Ok(failure) => anyhow::Error::new(failure).context(format!("{error:#}")),
-            Err(_) => error,
-        }
     }
 
     /// Side by side, because Postgres takes a second or two to make its data folder.
@@ -171,23 +159,18 @@ impl Stack {
 
     async fn start_row(&mut self, row: &[Service]) -> anyhow::Result<()> {
         let ports = self.options.ports;
-        let launched = join_all(
+        // The first failure ends the row; whatever else it started ends with the run folder.
+        let launched = try_join_all(
             row.iter()
                 .map(|service| self.launch(*service, ports.choose(service.port()), &[])),
         )
-        .await;
-        let mut failure = Ok(());
-        for (service, launched) in row.iter().zip(launched) {
-            match launched {
-                Ok((mut process, address)) => {
-                    process.report_to(self.failure_sender.clone());
-                    self.addresses.insert(*service, address);
-                    self.services().insert(*service, Arc::new(process));
-                }
-                Err(error) => failure = failure.and(Err(error)),
-            }
+        .await?;
+        for (service, (mut process, address)) in row.iter().zip(launched) {
+            process.report_to(self.failure_sender.clone());
+            self.addresses.insert(*service, address);
+            self.services().insert(*service, Arc::new(process));
         }
-        failure
+        Ok(())
     }
 
     fn servers_in_words(&self) -> String {
