@@ -5,4 +5,5 @@ pub mod history;
 pub mod shop_client;
 pub mod target;
 pub mod tempo;
+pub mod trace;
 pub mod view;

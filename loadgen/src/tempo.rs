@@ -7,6 +7,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use telemetry::http_client::{self, Client};
 use trace_tree::Span;
+use url::Url;
 
 /// A reader of stored traces.
 #[derive(Debug, Clone)]
@@ -64,7 +65,7 @@ impl Tempo {
         match answer.status() {
             StatusCode::OK => {
                 let body = answer.text().await.with_context(|| self.away())?;
-                trace_tree::parse_json(&body).with_context(|| format!("{url} did not answer with a trace"))
+                trace_tree::otlp_json::parse(&body).with_context(|| format!("{url} did not answer with a trace"))
             }
             StatusCode::NOT_FOUND => Ok(Vec::new()),
             status => bail!("{url} answered {status}: {}", answer.text().await.unwrap_or_default().trim()),
@@ -77,10 +78,11 @@ impl Tempo {
     /// When the store does not answer or refuses the search.
     pub async fn search(&self, tags: &str, limit: usize) -> anyhow::Result<Vec<Found>> {
         let url = format!("{}/api/search", self.url);
+        let limit = limit.to_string();
+        let search = Url::parse_with_params(&url, [("tags", tags), ("limit", &limit)])?;
         let answer = self
             .client
-            .get(&url)
-            .query(&[("tags", tags), ("limit", &limit.to_string())])
+            .get(search)
             .send()
             .await
             .with_context(|| self.away())?;

@@ -9,7 +9,9 @@ use telemetry::sqlx::PgPool;
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// The server does not answer, or refuses.
-    #[error("cannot connect to Postgres; check the service's --database-url and that the server runs")]
+    #[error(
+        "cannot connect to Postgres; check the service's --database-url and that the server runs"
+    )]
     Connect(#[source] sqlx::Error),
     /// A migration failed.
     #[error("cannot bring the schema up to date")]

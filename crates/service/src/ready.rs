@@ -21,7 +21,8 @@ impl Unready {
     }
 }
 
-type Check = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), Unready>> + Send>> + Send + Sync>;
+type Check =
+    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), Unready>> + Send>> + Send + Sync>;
 
 /// What a service needs to do its work.
 #[derive(Clone, Default)]
@@ -57,7 +58,8 @@ impl Checks {
         F: Fn() -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), Unready>> + Send + 'static,
     {
-        self.checks.push((name, Arc::new(move || Box::pin(check()))));
+        self.checks
+            .push((name, Arc::new(move || Box::pin(check()))));
         self
     }
 
@@ -85,21 +87,27 @@ impl Checks {
 
     async fn report(self) -> (StatusCode, Json<Report>) {
         // A probe every few seconds is not worth a trace.
-        let checks = telemetry::untraced(join_all(self.checks.iter().map(|(name, check)| async move {
-            let error = match tokio::time::timeout(CHECK_LIMIT, check()).await {
-                Ok(Ok(())) => None,
-                Ok(Err(unready)) => Some(unready.0),
-                Err(_) => Some(format!("no answer within {CHECK_LIMIT:?}")),
-            };
-            Part {
-                name,
-                ready: error.is_none(),
-                error,
-            }
-        })))
+        let checks = telemetry::untraced(join_all(self.checks.iter().map(
+            |(name, check)| async move {
+                let error = match tokio::time::timeout(CHECK_LIMIT, check()).await {
+                    Ok(Ok(())) => None,
+                    Ok(Err(unready)) => Some(unready.0),
+                    Err(_) => Some(format!("no answer within {CHECK_LIMIT:?}")),
+                };
+                Part {
+                    name,
+                    ready: error.is_none(),
+                    error,
+                }
+            },
+        )))
         .await;
         let ready = checks.iter().all(|part| part.ready);
-        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let status = if ready {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
         (status, Json(Report { ready, checks }))
     }
 }

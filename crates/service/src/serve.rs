@@ -23,9 +23,9 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the address cannot be bound: it says which, and what to change.
 pub async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}; choose another address with --listen"))?;
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on {listen}; choose another address with --listen")
+    })?;
     let address = listener.local_addr()?;
     writeln!(std::io::stdout(), "listening on {address}").context("cannot write to stdout")?;
     tracing::info!(%address, "listening");

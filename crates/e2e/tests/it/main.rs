@@ -1,0 +1,10 @@
+//! The whole shop: five processes, real servers, and the traces that were stored.
+
+mod answers;
+mod collector;
+mod context;
+mod delivery;
+mod golden;
+mod load;
+mod slow_tenant;
+mod stop;
