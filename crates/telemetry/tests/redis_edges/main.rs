@@ -1,5 +1,10 @@
 //! The Redis edge on a real Redis, keys of its own per test.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails the test by panicking"
+)]
+
 use std::time::{Duration, Instant};
 
 use opentelemetry::trace::{SpanKind, Status};
