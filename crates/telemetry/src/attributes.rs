@@ -1,5 +1,5 @@
-//! Every attribute key the stack uses: our own, with what one needs to know before
-//! adding them somewhere new, and the semantic conventions' under their own names.
+//! Our own attribute keys, with what one needs to know before adding them somewhere new.
+//! The keys of the semantic conventions come from `opentelemetry_semantic_conventions`.
 //!
 //! No attribute key is a string literal anywhere else, with one exception forced by
 //! the macro: the `fields(…)` of `#[tracing::instrument]`.

@@ -16,7 +16,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::log_format::JsonLines;
+use crate::log_format::{JsonLines, NoSpanFields};
 
 /// What runs underneath the exporters. Its spans and events never go to OTLP: each
 /// export would cause the next one.
@@ -71,6 +71,7 @@ where
 {
     tracing_subscriber::fmt::layer()
         .event_format(JsonLines)
+        .fmt_fields(NoSpanFields)
         .with_writer(std::io::stderr)
 }
 

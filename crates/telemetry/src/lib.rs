@@ -35,6 +35,7 @@ mod call;
 mod config;
 mod layers;
 mod log_format;
+mod percent;
 mod pipeline;
 pub mod propagation;
 mod query_text;

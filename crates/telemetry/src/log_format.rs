@@ -13,6 +13,7 @@ use tracing::{
     field::{Field, Visit},
 };
 use tracing_subscriber::{
+    field::RecordFields,
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
     registry::LookupSpan,
 };
@@ -34,6 +35,17 @@ where
     ) -> fmt::Result {
         let line = Value::Object(line(event));
         writeln!(writer, "{line}")
+    }
+}
+
+/// Formats no fields of spans: the lines do not show them, and formatting them for every
+/// span costs as much as the span itself.
+#[derive(Debug)]
+pub(crate) struct NoSpanFields;
+
+impl<'writer> FormatFields<'writer> for NoSpanFields {
+    fn format_fields<R: RecordFields>(&self, _: Writer<'writer>, _: R) -> fmt::Result {
+        Ok(())
     }
 }
 

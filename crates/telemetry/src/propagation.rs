@@ -15,6 +15,8 @@ use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 
 pub use carrier::TraceCarrier;
 
+use crate::percent;
+
 mod carrier;
 
 /// Longest `traceparent` that is looked at. Version 00 has 55 bytes; a later
@@ -102,6 +104,7 @@ impl Fields {
     /// The context these fields describe, after the limits have been applied.
     fn extract(mut self) -> Context {
         self.drop_oversized();
+        self.drop_malformed_baggage();
         global::get_text_map_propagator(|propagator| {
             propagator.extract_with_context(&Context::new(), &self)
         })
@@ -118,6 +121,29 @@ impl Fields {
             }
         }
     }
+
+    /// The propagator ignores malformed entries too, but logs the whole header for each
+    /// of them: a stranger could fill the log, and with whatever they like.
+    fn drop_malformed_baggage(&mut self) {
+        if let Some(baggage) = self.0.get_mut(BAGGAGE) {
+            let kept: Vec<&str> = baggage.split(',').filter(|e| is_well_formed(e)).collect();
+            *baggage = kept.join(",");
+            if baggage.is_empty() {
+                self.0.remove(BAGGAGE);
+            }
+        }
+    }
+}
+
+/// Whether one entry of `baggage` is `key=value` with a value that can be decoded.
+fn is_well_formed(entry: &str) -> bool {
+    entry
+        .split(';')
+        .next()
+        .and_then(|pair| pair.split_once('='))
+        .is_some_and(|(key, value)| {
+            percent::decoded(key).is_some() && percent::decoded(value).is_some()
+        })
 }
 
 impl Injector for Fields {

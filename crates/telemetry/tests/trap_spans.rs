@@ -60,12 +60,12 @@ async fn a_spawned_task_stays_in_the_trace_below_the_innermost_span() {
     let recorded = testing::trace("test", async {
         async {
             let edge = Context::current_with_span(global::tracer("test").start("edge"));
-            let task = async {
-                telemetry::spawn(async {
-                    tracing::info_span!("step").in_scope(|| {});
-                })
-            };
-            task.with_context(edge).await.await.unwrap();
+            async {
+                let step = async { tracing::info_span!("step").in_scope(|| {}) };
+                telemetry::spawn(step).await.unwrap();
+            }
+            .with_context(edge)
+            .await;
         }
         .instrument(tracing::info_span!("business"))
         .await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::InitError;
+use crate::percent::decoded;
 
 /// A set of variables: the process's environment, or a closure in a test.
 pub(crate) trait Source {
@@ -82,23 +83,5 @@ fn read_pair(pair: &str) -> Option<(String, String)> {
     let (key, value) = pair.split_once('=')?;
     let key = key.trim();
     (!key.is_empty()).then_some(())?;
-    Some((key.to_owned(), percent_decoded(value.trim())?))
-}
-
-/// Decodes `%41` to `A`; `None` if a percent sign is not followed by two hex digits or
-/// the result is not UTF-8.
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        if byte == b'%' {
-            let (digits, after) = after.split_at_checked(2)?;
-            bytes.push(hex::decode(digits).ok()?[0]);
-            rest = after;
-        } else {
-            bytes.push(byte);
-            rest = after;
-        }
-    }
-    String::from_utf8(bytes).ok()
+    Some((key.to_owned(), decoded(value.trim())?))
 }

@@ -112,6 +112,15 @@ fn oversized_fields_are_dropped_and_the_rest_is_kept() {
 }
 
 #[test]
+fn malformed_baggage_entries_are_dropped_and_the_others_kept() {
+    install();
+    let extracted = extract(&headers(&[("baggage", "a=1,nonsense,b=%zz,=,c=3;meta,,d")]));
+    let value = |key| extracted.baggage().get(key).map(|value| value.as_str());
+    assert_eq!((value("a"), value("c")), (Some("1"), Some("3")));
+    assert_eq!(extracted.baggage().len(), 2);
+}
+
+#[test]
 fn of_many_baggage_entries_64_are_kept() {
     install();
     let many = (0..100)
