@@ -44,9 +44,9 @@ pub(crate) struct ProcessorError {
     pub(crate) decline_code: Option<&'static str>,
     pub(crate) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) param: Option<String>,
+    pub(crate) param: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) charge: Option<String>,
+    pub(crate) charge: Option<Box<str>>,
 }
 
 impl ProcessorError {
@@ -65,7 +65,7 @@ impl ProcessorError {
     /// The caller sent something wrong in `param`.
     pub(crate) fn invalid(
         code: &'static str,
-        param: impl Into<String>,
+        param: impl Into<Box<str>>,
         message: impl Into<String>,
     ) -> Self {
         Self {
@@ -95,7 +95,7 @@ impl ProcessorError {
         Self {
             code: Some(code),
             decline_code: Some(decline_code),
-            charge: Some(charge),
+            charge: Some(charge.into()),
             ..Self::new(StatusCode::PAYMENT_REQUIRED, "card_error", message)
         }
     }

@@ -31,7 +31,7 @@ impl ChargeRequest {
         {
             return Err(ProcessorError::invalid(
                 "card_data_refused",
-                name,
+                name.as_str(),
                 "Sending card numbers directly to this API is not allowed. Send a token such as tok_visa as `source`.",
             ));
         }
@@ -67,7 +67,7 @@ impl ChargeRequest {
                 },
             }
         }
-        let missing = |name| {
+        let missing = |name: &str| {
             ProcessorError::invalid(
                 "parameter_missing",
                 name,

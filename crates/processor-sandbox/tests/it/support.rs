@@ -26,16 +26,24 @@ impl Sandbox {
     }
 
     /// Runs until the test's runtime ends.
+    pub(crate) async fn start_with(config: Config) -> Self {
+        let app = App::build(config).await.unwrap();
+        let sandbox = Self::at(app.port().unwrap());
+        telemetry::spawn_detached(app.run_until(std::future::pending()));
+        sandbox
+    }
+
+    /// A caller of whatever listens there.
     #[expect(
         clippy::disallowed_methods,
         reason = "a client of the test, outside of any trace"
     )]
-    pub(crate) async fn start_with(config: Config) -> Self {
-        let app = App::build(config).await.unwrap();
-        let url = format!("http://127.0.0.1:{}", app.port().unwrap());
-        telemetry::spawn_detached(app.run_until(std::future::pending()));
+    pub(crate) fn at(port: u16) -> Self {
         let client = Client::builder().no_proxy().build().unwrap();
-        Self { url, client }
+        Self {
+            url: format!("http://127.0.0.1:{port}"),
+            client,
+        }
     }
 
     pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {
