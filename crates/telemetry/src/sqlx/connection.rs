@@ -93,8 +93,10 @@ impl<'c> Executor<'c> for &'c mut PgConnection {
             let span = pending.map(Pending::start);
             let result = row.await;
             if let Some(mut span) = span {
-                if let Ok(Some(_)) = &result {
-                    span.row();
+                match &result {
+                    Ok(Some(_)) => span.row(),
+                    Ok(None) => span.no_row(),
+                    Err(_) => {}
                 }
                 span.finish(&result);
             }

@@ -114,6 +114,11 @@ impl StatementSpan {
         self.rows.answered = true;
     }
 
+    /// The statement went through and found nothing.
+    pub(super) fn no_row(&mut self) {
+        self.rows.answered = true;
+    }
+
     pub(super) fn result(&mut self, result: &PgQueryResult) {
         self.rows.affected += result.rows_affected();
         self.rows.answered = true;
@@ -149,7 +154,7 @@ impl Drop for StatementSpan {
         } else {
             self.rows.affected
         };
-        if self.rows.answered || matches!(self.outcome, Outcome::Done) {
+        if self.rows.answered {
             guard.span().set_attribute(KeyValue::new(
                 DB_RESPONSE_RETURNED_ROWS,
                 i64::try_from(rows).unwrap_or(i64::MAX),

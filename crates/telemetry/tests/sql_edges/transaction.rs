@@ -57,6 +57,10 @@ async fn a_commit_is_a_span_and_a_begin_is_not() {
         recorded.attribute("COMMIT", "db.operation.name").as_deref(),
         Some("COMMIT")
     );
+    assert_eq!(
+        recorded.attribute("COMMIT", "db.response.returned_rows"),
+        None
+    );
     assert_eq!(quantity(&pool, "item_1").await, 42);
 }
 
