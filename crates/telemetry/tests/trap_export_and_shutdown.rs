@@ -2,6 +2,11 @@
 //! is judged by what a collector received, never by what shutdown returned: it says `Ok`
 //! although everything was lost.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on stops where it is"
+)]
+
 use std::time::Duration;
 
 use telemetry::{Guard, Service};
