@@ -45,11 +45,25 @@ fn key_value(system: &str, span: &Span) -> String {
         label.push(' ');
         label.push_str(key);
     }
-    let more = keys.count();
-    if more > 0 && takes_many_keys(operation) {
+    let more = if takes_many_keys(operation) {
+        count(keys)
+    } else {
+        0
+    };
+    if more > 0 {
         label.push_str(&format!(" (+{more})"));
     }
+    if let Some(commands) = span.int("db.operation.batch.size") {
+        label.push_str(&format!(" (×{commands})"));
+    }
     label
+}
+
+/// How many keys there are; a long list ends in `… 7 more`.
+fn count<'a>(mut keys: impl Iterator<Item = &'a str>) -> usize {
+    let shown = keys.by_ref().take_while(|&key| key != "…").count();
+    let hidden = keys.next().and_then(|count| count.parse().ok());
+    shown.saturating_add(hidden.unwrap_or(0))
 }
 
 /// For other commands what follows the key is a value, an expiry or a flag.
@@ -150,12 +164,15 @@ fn or_else<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
     if text.is_empty() { otherwise } else { text }
 }
 
+/// `Get`, `Pipeline GET`.
 fn capitalised(operation: &str) -> String {
-    let mut characters = operation.chars();
-    characters.next().map_or_else(String::new, |first| {
-        let rest = characters.as_str().to_lowercase();
-        first.to_uppercase().chain(rest.chars()).collect()
-    })
+    let (word, rest) = operation.split_at(operation.find(' ').unwrap_or(operation.len()));
+    let mut characters = word.chars();
+    let first = characters.next().into_iter().flat_map(char::to_uppercase);
+    let word: String = first
+        .chain(characters.flat_map(char::to_lowercase))
+        .collect();
+    word + rest
 }
 
 #[cfg(test)]
@@ -293,10 +310,33 @@ mod tests {
         );
         redis("GET", "", "GET inventory", "redis.Get inventory");
         redis("MGET", "MGET i:1 i:2 i:3", "MGET i", "redis.Mget i:1 (+2)");
+        redis(
+            "MGET",
+            "MGET i:1 i:2 … 7 more",
+            "MGET i",
+            "redis.Mget i:1 (+8)",
+        );
         redis("SET", "SET i:1 ? EX 60", "SET i", "redis.Set i:1");
         redis("PING", "PING", "PING", "redis.Ping");
         redis("GET", "", "", "redis.Get");
         labelled(&[("db.system.name", "redis")], "redis.the span");
+    }
+
+    #[test]
+    fn a_pipeline_says_how_many_commands_it_has() {
+        let mut span = Span::new(
+            TraceId::default(),
+            SpanId::default(),
+            "PIPELINE GET inventory",
+        );
+        span.attributes.insert("db.system.name", "redis");
+        span.attributes.insert("db.operation.name", "PIPELINE GET");
+        span.attributes
+            .insert("db.query.summary", "PIPELINE GET inventory");
+        span.attributes
+            .insert("db.query.text", "GET inventory:a; GET inventory:b");
+        span.attributes.insert("db.operation.batch.size", 2);
+        assert_eq!(label(&span), "redis.Pipeline GET inventory (×2)");
     }
 
     #[test]
