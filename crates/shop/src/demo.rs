@@ -47,15 +47,23 @@ pub async fn play(scene: &Scene, stack: &RunningStack) -> anyhow::Result<ExitSta
 
 /// What to do next, for a stack that goes on running or one that was started for the demo.
 pub fn what_next(stack_goes_on: bool) -> String {
-    let first = if stack_goes_on {
-        ""
-    } else {
-        "  cargo shop up                                  the same stack, kept running\n"
-    };
-    format!(
-        "Go on with:\n{first}\
-         \x20 cargo run -p loadgen -- checkout --tenant hooli   another checkout and its tree\n\
-         \x20 cargo run -p loadgen -- trace TRACE_ID --full     every span of a trace\n\
-         \x20 cargo shop test                                every test\n"
-    )
+    let mut commands = vec![
+        (
+            "cargo run -p loadgen -- checkout --tenant hooli",
+            "another checkout and its tree",
+        ),
+        (
+            "cargo run -p loadgen -- trace TRACE_ID --full",
+            "every span of a trace",
+        ),
+        ("cargo shop test", "every test"),
+    ];
+    if !stack_goes_on {
+        commands.insert(0, ("cargo shop up", "the same stack, kept running"));
+    }
+    let mut text = "Go on with:\n".to_owned();
+    for (command, what) in commands {
+        text.push_str(&format!("  {command:<50}{what}\n"));
+    }
+    text
 }

@@ -58,9 +58,7 @@ impl RunFolder {
                     parent.display()
                 )
             })?;
-        // For root, Postgres runs as another user and must be able to walk through.
-        let mode = if geteuid().is_root() { 0o711 } else { 0o700 };
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode))?;
+        std::fs::set_permissions(folder.path(), walkable())?;
         let logs = logs.map_or_else(|| folder.path().join("logs"), Path::to_path_buf);
         std::fs::create_dir_all(&logs)
             .with_context(|| format!("cannot make the log folder {}", logs.display()))?;
@@ -90,6 +88,13 @@ impl RunFolder {
         let path = self.path().join(name);
         std::fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700))?;
+        Ok(path)
+    }
+
+    /// A new sub-folder for what others make temporarily during this run.
+    pub fn temporary_folder(&self) -> anyhow::Result<PathBuf> {
+        let path = self.private_folder("tmp")?;
+        std::fs::set_permissions(&path, walkable())?;
         Ok(path)
     }
 
@@ -135,19 +140,33 @@ impl RunFolder {
         for (child, _) in &left {
             child.signal(Signal::SIGKILL);
         }
+        // A process that ends in this moment may still put a file there.
+        while let Err(error) = std::fs::remove_dir_all(&self.path) {
+            if error.kind() == std::io::ErrorKind::NotFound {
+                break;
+            }
+            if tokio::time::Instant::now() > deadline {
+                return Err(error).with_context(|| {
+                    format!("cannot remove {}: remove it by hand", self.path.display())
+                });
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let mut inner = self.lock();
         inner.watchdog.dismiss();
-        if let Some(folder) = inner.folder.take() {
-            folder.close().with_context(|| {
-                format!("cannot remove {}: remove it by hand", self.path.display())
-            })?;
-        }
+        inner.folder.take();
         Ok(())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// For root, Postgres runs as another user and must be able to walk through.
+fn walkable() -> std::fs::Permissions {
+    let mode = if geteuid().is_root() { 0o711 } else { 0o700 };
+    std::fs::Permissions::from_mode(mode)
 }
 
 pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
@@ -212,35 +231,44 @@ fn parse_child(line: &str) -> Option<(ProcessId, Signal)> {
 
 /// Folders of this user whose runner is dead.
 pub fn stale_folders() -> Vec<StaleFolder> {
-    let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .filter(|entry| {
-            entry.file_type().is_ok_and(|kind| kind.is_dir())
-                && entry
-                    .metadata()
-                    .is_ok_and(|metadata| metadata.uid() == geteuid().as_raw())
-        })
-        .filter_map(|entry| {
-            let runner = runner_of(entry.file_name().to_str()?)?;
-            (!runner.is_alive()).then(|| StaleFolder {
-                path: entry.path(),
-                runner: runner.pid,
-            })
-        })
-        .collect()
+    stale_folders_in(&std::env::temp_dir(), 0)
 }
 
-/// Waits until the watchdogs of runs that were just killed have done their work, and does
-/// the rest itself after `limit`.
-pub async fn settle(limit: Duration) {
-    let deadline = Instant::now() + limit;
-    while !stale_folders().is_empty() && Instant::now() < deadline {
+/// The same in another folder, and so many levels below it.
+fn stale_folders_in(parent: &Path, levels: usize) -> Vec<StaleFolder> {
+    let Ok(entries) = std::fs::read_dir(parent) else {
+        return Vec::new();
+    };
+    let own = |entry: &std::fs::DirEntry| {
+        entry.file_type().is_ok_and(|kind| kind.is_dir())
+            && entry
+                .metadata()
+                .is_ok_and(|metadata| metadata.uid() == geteuid().as_raw())
+    };
+    let mut stale = Vec::new();
+    for entry in entries.flatten().filter(own) {
+        match entry.file_name().to_str().and_then(runner_of) {
+            Some(runner) if !runner.is_alive() => stale.push(StaleFolder {
+                path: entry.path(),
+                runner: runner.pid,
+            }),
+            Some(_) => {}
+            None if levels > 0 => stale.extend(stale_folders_in(&entry.path(), levels - 1)),
+            None => {}
+        }
+    }
+    stale
+}
+
+/// Waits until the watchdogs of runs below `parent` that were just killed have done their
+/// work, and does the rest itself after `limit`.
+pub async fn settle(parent: &Path, limit: Duration) {
+    const LEVELS: usize = 2;
+    let deadline = tokio::time::Instant::now() + limit;
+    while !stale_folders_in(parent, LEVELS).is_empty() && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    for stale in stale_folders() {
+    for stale in stale_folders_in(parent, LEVELS) {
         stale.clear();
     }
 }

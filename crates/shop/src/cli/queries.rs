@@ -85,6 +85,7 @@ async fn describe_queries(folder: &Arc<RunFolder>, terminal: &Terminal) -> anyho
     terminal.done("the migrations are applied", began.elapsed());
 
     let output = folder.private_folder("queries")?;
+    // The crate of a service has the name of its schema.
     for schema in SCHEMAS {
         let began = Instant::now();
         check_crate(schema, &database, &output).await?;
@@ -125,7 +126,8 @@ async fn check_crate(name: &str, database: &Database, output: &Path) -> anyhow::
         .and_then(|file| file.set_modified(SystemTime::now()))
         .with_context(|| format!("cannot touch {}", library.display()))?;
     let status = Command::new(workspace::cargo())
-        .args(["check", "--package", name, "--all-targets"])
+        // The library alone: tests of one service may need another, whose tables are not here.
+        .args(["check", "--package", name, "--lib"])
         .current_dir(workspace::root())
         .env("DATABASE_URL", database.url_of(name).as_str())
         .env("SQLX_OFFLINE", "false")

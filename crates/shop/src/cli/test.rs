@@ -1,5 +1,7 @@
 //! `cargo shop test`: cargo's tests between the start and the stop of their servers.
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,9 +44,10 @@ pub(crate) async fn run(arguments: TestArguments) -> anyhow::Result<ExitCode> {
     install::ensure(permission, &terminal)?;
 
     let folder = Arc::new(RunFolder::create(None)?);
-    let tested = test_with_servers(&arguments.cargo, &folder, &terminal, cancel).await;
+    let temporary = folder.temporary_folder()?;
+    let tested = test_with_servers(&arguments.cargo, &folder, &temporary, &terminal, cancel).await;
     // Stacks of tests that were killed are cleared by their watchdogs in this moment.
-    run_folder::settle(Duration::from_secs(8)).await;
+    run_folder::settle(&temporary, Duration::from_secs(8)).await;
     let closed = folder.close().await;
     let status = tested?;
     closed?;
@@ -56,6 +59,7 @@ pub(crate) async fn run(arguments: TestArguments) -> anyhow::Result<ExitCode> {
 async fn test_with_servers(
     arguments: &[String],
     folder: &Arc<RunFolder>,
+    temporary: &Path,
     terminal: &Terminal,
     cancel: &CancellationToken,
 ) -> anyhow::Result<ExitStatus> {
@@ -73,21 +77,30 @@ async fn test_with_servers(
         () = cancel.cancelled() => return Err(Interrupted.into()),
     };
     terminal.done("Postgres and Redis for the tests are up", began.elapsed());
-    let status = cargo_test(arguments, &postgres, &redis, cancel).await;
+    let settings = [
+        (TEST_POSTGRES, postgres.url("postgres").to_string().into()),
+        (TEST_REDIS, redis.url().to_string().into()),
+        (workspace::BIN_DIR, bin_dir()),
+        // What a killed test leaves goes with this run.
+        ("TMPDIR", temporary.as_os_str().to_owned()),
+    ];
+    let status = cargo_test(arguments, settings, cancel).await;
     redis.stop().await;
     postgres.stop().await;
     status
 }
 
+fn bin_dir() -> OsString {
+    std::env::var_os(workspace::BIN_DIR)
+        .filter(|folder| !folder.is_empty())
+        .unwrap_or_else(|| workspace::target_folder().into_os_string())
+}
+
 async fn cargo_test(
     arguments: &[String],
-    postgres: &Postgres,
-    redis: &Redis,
+    settings: [(&str, OsString); 4],
     cancel: &CancellationToken,
 ) -> anyhow::Result<ExitStatus> {
-    let bin_dir = std::env::var_os(workspace::BIN_DIR)
-        .filter(|folder| !folder.is_empty())
-        .unwrap_or_else(|| workspace::target_folder().into_os_string());
     let cargo = workspace::cargo();
     let mut command = Command::new(&cargo);
     command.arg("test");
@@ -97,9 +110,7 @@ async fn cargo_test(
     let mut child = command
         .args(arguments)
         .current_dir(workspace::root())
-        .env(TEST_POSTGRES, postgres.url("postgres").as_str())
-        .env(TEST_REDIS, redis.url().as_str())
-        .env(workspace::BIN_DIR, bin_dir)
+        .envs(settings)
         .stdin(Stdio::null())
         // A group of its own: a signal for this program goes to all test programs at once,
         // and Ctrl-C reaches them through us.
