@@ -14,6 +14,10 @@ use crate::programs::{Installed, on_path};
 use crate::progress::Progress;
 use crate::{postgres, redis};
 
+pub use package_manager::{Missing, PackageManager};
+
+mod package_manager;
+
 /// Set to anything, it forbids installing, like `--no-install`.
 pub const NO_INSTALL: &str = "SPANTREE_NO_INSTALL";
 
@@ -57,82 +61,6 @@ impl Servers {
             missing.push(Missing::Redis);
         }
         missing
-    }
-}
-
-/// A server that is not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
-    Postgres,
-    Redis,
-}
-
-impl std::fmt::Display for Missing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Postgres => "PostgreSQL",
-            Self::Redis => "Redis",
-        })
-    }
-}
-
-/// How this machine gets packages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PackageManager {
-    Apt,
-    Dnf,
-    Pacman,
-    Zypper,
-    Apk,
-    Brew,
-}
-
-impl PackageManager {
-    pub fn find() -> Option<Self> {
-        [
-            ("apt-get", Self::Apt),
-            ("dnf", Self::Dnf),
-            ("pacman", Self::Pacman),
-            ("zypper", Self::Zypper),
-            ("apk", Self::Apk),
-            ("brew", Self::Brew),
-        ]
-        .into_iter()
-        .find_map(|(program, manager)| on_path(program).map(|_| manager))
-    }
-
-    fn package(self, missing: Missing) -> &'static str {
-        match (self, missing) {
-            (Self::Apt, Missing::Postgres) => "postgresql",
-            (Self::Apt, Missing::Redis) => "redis-server",
-            (Self::Dnf | Self::Zypper, Missing::Postgres) => "postgresql-server",
-            (Self::Pacman, Missing::Postgres) => "postgresql",
-            (Self::Apk, Missing::Postgres) => "postgresql16",
-            (Self::Brew, Missing::Postgres) => "postgresql@17",
-            // Fedora and Arch replaced Redis by its fork.
-            (Self::Dnf | Self::Pacman, Missing::Redis) => "valkey",
-            (Self::Zypper | Self::Apk | Self::Brew, Missing::Redis) => "redis",
-        }
-    }
-
-    /// What a person types to get these.
-    pub fn command(self, missing: &[Missing]) -> String {
-        let packages: Vec<_> = missing
-            .iter()
-            .map(|missing| self.package(*missing))
-            .collect();
-        let packages = packages.join(" ");
-        let sudo = if geteuid().is_root() { "" } else { "sudo " };
-        match self {
-            Self::Apt => {
-                format!("{sudo}apt-get update && {sudo}apt-get install --yes {packages}")
-            }
-            Self::Dnf => format!("{sudo}dnf install --assumeyes {packages}"),
-            Self::Pacman => format!("{sudo}pacman -S --noconfirm {packages}"),
-            Self::Zypper => format!("{sudo}zypper --non-interactive install {packages}"),
-            Self::Apk => format!("{sudo}apk add {packages}"),
-            Self::Brew => format!("brew install {packages}"),
-        }
     }
 }
 
@@ -180,14 +108,14 @@ pub fn ensure(permission: Permission, progress: &dyn Progress) -> anyhow::Result
     }
     if permission == Permission::Forbidden {
         bail!(
-            "{} is missing and installing is switched off: {}",
+            "{} not found, and installing is switched off: {}",
             names(&missing),
             advice(&missing)
         );
     }
     let Some(install) = installer(&missing) else {
         bail!(
-            "{} is missing and cannot be installed without a password: {}",
+            "{} not found, and it takes a password to install: {}",
             names(&missing),
             advice(&missing)
         );

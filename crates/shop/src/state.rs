@@ -114,6 +114,12 @@ impl Drop for Published {
         // A second `up` may have taken over the file; its own is not ours to remove.
         if read(&self.path).is_some_and(|stack| stack.runner == self.stack.runner) {
             let _ = std::fs::remove_file(&self.path);
+            // The folder that was made for it, unless somebody put something else there.
+            if let Some(folder) = self.path.parent()
+                && folder.ends_with(folder_name())
+            {
+                let _ = std::fs::remove_dir(folder);
+            }
         }
     }
 }
@@ -127,8 +133,12 @@ pub fn path() -> PathBuf {
         .map(PathBuf::from)
         .filter(|folder| folder.is_dir())
         .unwrap_or_else(std::env::temp_dir)
-        .join(format!("spantree-{}", geteuid()))
+        .join(folder_name())
         .join("up.json")
+}
+
+fn folder_name() -> String {
+    format!("spantree-{}", geteuid())
 }
 
 fn find_in(path: &Path) -> Option<RunningStack> {
@@ -202,7 +212,7 @@ mod tests {
     #[test]
     fn a_published_stack_is_found_until_it_ends() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("spantree/up.json");
+        let path = folder.path().join(folder_name()).join("up.json");
         let published = publish_in(&path, &stack()).unwrap();
         let found = find_in(&path).unwrap();
         assert_eq!(found, stack());
@@ -210,7 +220,7 @@ mod tests {
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
         drop(published);
         assert!(find_in(&path).is_none());
-        assert!(!path.exists());
+        assert!(!path.parent().unwrap().exists());
     }
 
     #[test]

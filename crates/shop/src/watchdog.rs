@@ -105,6 +105,7 @@ impl Watchdog {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
     use std::time::{Duration, Instant};
 
     use super::*;
@@ -125,8 +126,17 @@ mod tests {
         // The first obeys, the second has to be killed.
         let mut obeys = Command::new("sleep").arg("60").spawn().unwrap();
         let mut refuses = Command::new("sh")
-            .args(["-c", "trap '' TERM; while :; do sleep 1; done"])
+            .args(["-c", "trap '' TERM; echo; while :; do sleep 1; done"])
+            .stdout(Stdio::piped())
             .spawn()
+            .unwrap();
+        // It answers when it has closed its ears.
+        let mut answer = [0];
+        refuses
+            .stdout
+            .take()
+            .unwrap()
+            .read_exact(&mut answer)
             .unwrap();
         let (first, second) = (ProcessId::of(obeys.id()), ProcessId::of(refuses.id()));
         watchdog.child_started(obeys.id(), Signal::SIGTERM);
