@@ -77,7 +77,12 @@ impl CheckoutArgs {
             user_id: Some(self.user.clone()),
         };
 
-        for tenant in self.history_tenants.iter().cycle().take(self.history as usize) {
+        for tenant in self
+            .history_tenants
+            .iter()
+            .cycle()
+            .take(self.history as usize)
+        {
             let answer = ShopClient::new(&target.orders_url, seeded_api_key(tenant))?
                 .checkout(&Cart::item_42())
                 .await?;
@@ -86,8 +91,13 @@ impl CheckoutArgs {
             }
         }
 
-        let api_key = self.api_key.clone().unwrap_or_else(|| seeded_api_key(&self.tenant));
-        let answer = ShopClient::new(&target.orders_url, api_key)?.checkout(&cart).await?;
+        let api_key = self
+            .api_key
+            .clone()
+            .unwrap_or_else(|| seeded_api_key(&self.tenant));
+        let answer = ShopClient::new(&target.orders_url, api_key)?
+            .checkout(&cart)
+            .await?;
         let Some(trace_id) = answer.trace_id() else {
             bail!("orders answered without a trace id: {answer}");
         };

@@ -64,7 +64,11 @@ pub fn is_whole(tree: &TraceTree) -> bool {
     tree.has_single_root()
         && (0..tree.len())
             .filter(|index| is_kind(index, Kind::Producer))
-            .all(|sent| tree.children(sent).iter().any(|child| is_kind(child, Kind::Consumer)))
+            .all(|sent| {
+                tree.children(sent)
+                    .iter()
+                    .any(|child| is_kind(child, Kind::Consumer))
+            })
 }
 
 /// What the operations of this trace's root usually take, by recent traces other than this.
@@ -80,7 +84,10 @@ pub async fn baseline(tempo: &Tempo, tree: &TraceTree) -> anyhow::Result<Baselin
     let tags = format!("service.name={:?} name={:?}", root.service, root.name);
     let own = root.trace_id.to_string();
     let found = tempo.search(&tags, RECENT).await?;
-    for found in found.iter().filter(|found| format!("{:0>32}", found.trace_id) != own) {
+    for found in found
+        .iter()
+        .filter(|found| format!("{:0>32}", found.trace_id) != own)
+    {
         baseline.add(&TraceTree::build(tempo.trace(&found.trace_id).await?));
     }
     Ok(baseline)

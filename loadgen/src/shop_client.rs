@@ -63,7 +63,11 @@ impl Answer {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Placed(order) => write!(f, "201 order {} placed, {} charged", order.order_id, order.total),
+            Self::Placed(order) => write!(
+                f,
+                "201 order {} placed, {} charged",
+                order.order_id, order.total
+            ),
             Self::Problem(problem) => {
                 write!(f, "{} {}: {}", problem.status, problem.code, problem.detail)?;
                 if let Some(code) = &problem.decline_code {
@@ -114,12 +118,17 @@ impl ShopClient {
                 format!("{url} does not answer; start the stack with `cargo shop up`, or name another with --orders-url")
             })?;
         let status = answer.status();
-        let body = answer.bytes().await.with_context(|| format!("{url} broke off its answer"))?;
+        let body = answer
+            .bytes()
+            .await
+            .with_context(|| format!("{url} broke off its answer"))?;
         let parsed = if status.is_success() {
             serde_json::from_slice(&body).map(|order| Answer::Placed(Box::new(order)))
         } else {
             serde_json::from_slice(&body).map(|problem| Answer::Problem(Box::new(problem)))
         };
-        parsed.with_context(|| format!("{url} answered {status} with a body that is neither an order nor a problem"))
+        parsed.with_context(|| {
+            format!("{url} answered {status} with a body that is neither an order nor a problem")
+        })
     }
 }

@@ -65,10 +65,14 @@ impl Tempo {
         match answer.status() {
             StatusCode::OK => {
                 let body = answer.text().await.with_context(|| self.away())?;
-                trace_tree::otlp_json::parse(&body).with_context(|| format!("{url} did not answer with a trace"))
+                trace_tree::otlp_json::parse(&body)
+                    .with_context(|| format!("{url} did not answer with a trace"))
             }
             StatusCode::NOT_FOUND => Ok(Vec::new()),
-            status => bail!("{url} answered {status}: {}", answer.text().await.unwrap_or_default().trim()),
+            status => bail!(
+                "{url} answered {status}: {}",
+                answer.text().await.unwrap_or_default().trim()
+            ),
         }
     }
 
@@ -87,7 +91,11 @@ impl Tempo {
             .await
             .with_context(|| self.away())?;
         if !answer.status().is_success() {
-            bail!("{url} answered {}: {}", answer.status(), answer.text().await.unwrap_or_default().trim());
+            bail!(
+                "{url} answered {}: {}",
+                answer.status(),
+                answer.text().await.unwrap_or_default().trim()
+            );
         }
         let found: SearchAnswer = answer.json().await.with_context(|| self.away())?;
         Ok(found.traces)

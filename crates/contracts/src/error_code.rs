@@ -25,6 +25,8 @@ pub enum ErrorCode {
     OutOfStock,
     /// The first request with this idempotency key has not been answered yet.
     CheckoutInProgress,
+    /// The stock of a paid order is not given back.
+    ReservationCommitted,
     /// The body is larger than the service reads.
     BodyTooLarge,
     /// The body is not JSON, or does not say so.
@@ -47,7 +49,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for tests and for the API's documentation.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::InvalidRequest,
         Self::Unauthorized,
         Self::CardDeclined,
@@ -55,6 +57,7 @@ impl ErrorCode {
         Self::MethodNotAllowed,
         Self::OutOfStock,
         Self::CheckoutInProgress,
+        Self::ReservationCommitted,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::UnknownItem,
@@ -77,6 +80,7 @@ impl ErrorCode {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::OutOfStock => "out_of_stock",
             Self::CheckoutInProgress => "checkout_in_progress",
+            Self::ReservationCommitted => "reservation_committed",
             Self::BodyTooLarge => "body_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::UnknownItem => "unknown_item",
@@ -98,7 +102,9 @@ impl ErrorCode {
             Self::CardDeclined => StatusCode::PAYMENT_REQUIRED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::OutOfStock | Self::CheckoutInProgress => StatusCode::CONFLICT,
+            Self::OutOfStock | Self::CheckoutInProgress | Self::ReservationCommitted => {
+                StatusCode::CONFLICT
+            }
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::UnknownItem | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -119,9 +125,10 @@ impl ErrorCode {
             Self::Unauthorized => Code::Unauthenticated,
             Self::NotFound | Self::UnknownItem => Code::NotFound,
             Self::MethodNotAllowed => Code::Unimplemented,
-            Self::CardDeclined | Self::OutOfStock | Self::IdempotencyKeyReused => {
-                Code::FailedPrecondition
-            }
+            Self::CardDeclined
+            | Self::OutOfStock
+            | Self::ReservationCommitted
+            | Self::IdempotencyKeyReused => Code::FailedPrecondition,
             Self::CheckoutInProgress => Code::Aborted,
             Self::Internal => Code::Internal,
             Self::PaymentFailed | Self::InventoryUnavailable | Self::Unavailable => {
@@ -142,6 +149,7 @@ impl ErrorCode {
             Self::MethodNotAllowed => "This method is not allowed here",
             Self::OutOfStock => "Not enough in stock",
             Self::CheckoutInProgress => "The checkout is still in progress",
+            Self::ReservationCommitted => "The reservation is committed",
             Self::BodyTooLarge => "The body is too large",
             Self::UnsupportedMediaType => "The body must be JSON",
             Self::UnknownItem => "The item is not known",
@@ -176,6 +184,9 @@ impl ErrorCode {
             }
             Self::CheckoutInProgress => {
                 "Wait a second and send the same request with the same Idempotency-Key."
+            }
+            Self::ReservationCommitted => {
+                "The order is paid and its stock is sold; book a return instead of a release."
             }
             Self::BodyTooLarge => "Send fewer cart lines.",
             Self::UnsupportedMediaType => {

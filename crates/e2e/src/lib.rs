@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub mod tree;
 
 /// How long anything may take that has to happen. Generous: it is spent only by failing tests.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The five services with servers and traces of their own.
 pub struct Shop {
@@ -116,19 +116,32 @@ impl Shop {
     ) -> anyhow::Result<Answer> {
         let key = Uuid::new_v4().to_string();
         let bearer = format!("Bearer {}", self.stack.api_key(tenant));
-        let mut all = vec![("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let mut all = vec![
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+        ];
         if !headers.iter().any(|(name, _)| *name == "idempotency-key") {
             all.push(("idempotency-key", &key));
         }
         all.extend_from_slice(headers);
-        self.post(&self.stack.orders_url().join("/checkout")?, &all, cart.to_string()).await
+        self.post(
+            &self.stack.orders_url().join("/checkout")?,
+            &all,
+            cart.to_string(),
+        )
+        .await
     }
 
     /// Sends exactly this.
     ///
     /// # Errors
     /// When nobody answers.
-    pub async fn post(&self, url: &Url, headers: &[(&str, &str)], body: String) -> anyhow::Result<Answer> {
+    pub async fn post(
+        &self,
+        url: &Url,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> anyhow::Result<Answer> {
         let mut request = self.client.post(url.clone()).body(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -196,7 +209,10 @@ impl Shop {
             Some(tree) => Ok(tree),
             None => {
                 let tree = TraceTree::build(self.tempo.trace(trace_id).await?);
-                anyhow::bail!("trace {trace_id} did not become what was asked for:\n{}", tree::outline(&tree))
+                anyhow::bail!(
+                    "trace {trace_id} did not become what was asked for:\n{}",
+                    tree::outline(&tree)
+                )
             }
         }
     }
@@ -241,7 +257,9 @@ impl Shop {
 ///
 /// # Errors
 /// When asking fails.
-pub async fn eventually(mut condition: impl AsyncFnMut() -> anyhow::Result<bool>) -> anyhow::Result<bool> {
+pub async fn eventually(
+    mut condition: impl AsyncFnMut() -> anyhow::Result<bool>,
+) -> anyhow::Result<bool> {
     let deadline = Instant::now() + PATIENCE;
     while !condition().await? {
         if Instant::now() >= deadline {

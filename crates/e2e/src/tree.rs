@@ -19,7 +19,11 @@ fn branch(tree: &TraceTree, index: usize, depth: usize) -> String {
         .map(|child| branch(tree, *child, depth + 1))
         .collect();
     children.sort();
-    let events: String = span.events.iter().map(|event| format!(" ({})", event.name)).collect();
+    let events: String = span
+        .events
+        .iter()
+        .map(|event| format!(" ({})", event.name))
+        .collect();
     let link = if span.links.is_empty() { "" } else { " +link" };
     let error = if span.is_error() { " ERROR" } else { "" };
     let kind = format!("{:?}", span.kind).to_uppercase();
@@ -53,6 +57,10 @@ pub fn only(tree: &TraceTree, service: &str, kind: Kind, name: &str) -> usize {
         .collect();
     match found[..] {
         [index] => index,
-        _ => panic!("{} spans are {service} {kind:?} {name}:\n{}", found.len(), outline(tree)),
+        _ => panic!(
+            "{} spans are {service} {kind:?} {name}:\n{}",
+            found.len(),
+            outline(tree)
+        ),
     }
 }

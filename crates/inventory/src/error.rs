@@ -82,7 +82,7 @@ pub(crate) enum ReleaseError {
 impl ReleaseError {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::Committed(_) => ErrorCode::CheckoutInProgress,
+            Self::Committed(_) => ErrorCode::ReservationCommitted,
             Self::Store(_) => ErrorCode::Unavailable,
         }
     }

@@ -63,7 +63,7 @@ impl App {
         let migrations = sqlx::migrate!("../../migrations/inventory");
         let state = State {
             db: service::connect_database(&config.database_url(), &migrations).await?,
-            redis: telemetry::redis::Redis::connect(config.redis_url.as_str())?,
+            redis: telemetry::redis::Redis::connect(config.redis_url.as_str())?.as_cache(),
             pricing: pricing::connect(&config.pricing_url)?,
             reservation_ttl: config.reservation_ttl,
         };

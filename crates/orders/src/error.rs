@@ -54,10 +54,6 @@ impl CheckoutError {
     }
 
     /// The answer to the caller. Failures are logged here, once; refusals are not failures.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the last use of the error, in `map_err`"
-    )]
     pub(crate) fn into_problem(self) -> Problem {
         if !self.is_refusal() {
             tracing::error!(error = %telemetry::chain(&self), stage = self.stage(), "checkout failed");

@@ -21,7 +21,6 @@ use std::{future::Future, sync::Arc, time::Duration};
 use axum::Router;
 use secrecy::SecretString;
 use service::{Background, Checks};
-use telemetry::sqs::Queue;
 use tokio::net::TcpListener;
 
 pub use config::Config;
@@ -55,7 +54,7 @@ impl App {
     /// Connects to what the service needs, brings its schema up to date and binds its address.
     ///
     /// # Errors
-    /// When Postgres or a queue cannot be reached, a migration fails or the address is taken.
+    /// When Postgres cannot be reached, a migration fails or the address is taken.
     pub async fn build(config: Config) -> anyhow::Result<Self> {
         let db = service::connect_database(
             config.database_url(),
@@ -63,12 +62,9 @@ impl App {
         )
         .await?;
         let sqs = service::sqs_client().await;
-        let queues = vec![
-            Queue::resolve(sqs.clone(), &config.inventory_queue).await?,
-            Queue::resolve(sqs, &config.payment_queue).await?,
-        ];
         let background = Background::new();
-        relay::start(&db, queues, &background);
+        let queues = [config.inventory_queue.clone(), config.payment_queue.clone()];
+        relay::start(&db, sqs, queues, &background);
 
         let checks = Checks::new().database(db.clone());
         let state = State {

@@ -32,7 +32,6 @@ impl Modify for ApiKey {
     }
 }
 
-#[expect(clippy::unused_async, reason = "a handler is async")]
 pub(crate) async fn document() -> Json<utoipa::openapi::OpenApi> {
     Json(Api::openapi())
 }

@@ -1,7 +1,7 @@
 //! The outbox's way to SQS: woken at commit, with a poll as safety net. A message is sent at
 //! least once; its row goes only after the queue took it.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use futures_util::future::join_all;
 use service::Background;
@@ -16,23 +16,29 @@ const POLL: Duration = Duration::from_secs(2);
 /// Messages sent side by side.
 const BATCH: i64 = 32;
 
-/// Starts the relay to these queues.
-pub(crate) fn start(db: &PgPool, queues: Vec<Queue>, background: &Background) {
-    let relay = Relay {
-        db: db.clone(),
-        queues: Arc::new(
-            queues
-                .into_iter()
-                .map(|queue| (queue.name().to_owned(), queue))
-                .collect(),
-        ),
-    };
-    background.start(|stop| relay.run(stop));
+/// Starts the relay to these queues. Until they are found, messages wait in the outbox.
+pub(crate) fn start(
+    db: &PgPool,
+    sqs: aws_sdk_sqs::Client,
+    names: [String; 2],
+    background: &Background,
+) {
+    let db = db.clone();
+    background.start(move |stop| async move {
+        let mut queues = HashMap::new();
+        for name in names {
+            let Some(queue) = service::find_queue(&sqs, &name, &stop).await else {
+                return;
+            };
+            queues.insert(name, queue);
+        }
+        Relay { db, queues }.run(stop).await;
+    });
 }
 
 struct Relay {
     db: PgPool,
-    queues: Arc<HashMap<String, Queue>>,
+    queues: HashMap<String, Queue>,
 }
 
 impl Relay {

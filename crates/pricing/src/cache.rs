@@ -1,6 +1,6 @@
 //! Redis in front of the price list. A cache that fails is a miss: pricing goes on without it.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use contracts::{
     ids::{Sku, TenantId},
@@ -13,8 +13,8 @@ use telemetry::redis::Redis;
 
 use crate::{rules::PriceRule, store::PriceList};
 
-/// How long a price may be out of date when a change was not heard of.
-const TIME_TO_LIVE: Duration = Duration::from_secs(60);
+/// How long a price may be out of date when a change was not heard of, in seconds.
+const TIME_TO_LIVE: u64 = 60;
 
 /// One cached item: its price, and the rules that held when it was read.
 #[derive(Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub(crate) async fn find(redis: &Redis, tenant: &TenantId, lines: &[Line]) -> Op
         vec![None; lines.len()]
     });
 
-    let found = lines
+    lines
         .iter()
         .zip(cached)
         .map(|(line, entry)| {
@@ -50,11 +50,7 @@ pub(crate) async fn find(redis: &Redis, tenant: &TenantId, lines: &[Line]) -> Op
             ))
         })
         .collect::<Option<Vec<_>>>()
-        .and_then(into_price_list);
-    if found.is_none() {
-        telemetry::event("cache miss", []);
-    }
-    found
+        .and_then(into_price_list)
 }
 
 /// The entries as one price list, unless they were read at different times and disagree.
@@ -81,24 +77,30 @@ fn into_price_list(entries: Vec<(Sku, Entry)>) -> Option<PriceList> {
 /// Keeps the prices for the next cart, in one round trip.
 pub(crate) async fn keep(redis: &Redis, tenant: &TenantId, price_list: &PriceList) {
     let mut redis = redis.for_tenant(tenant.as_str());
-    let mut pipeline = redis::pipe();
-    for (sku, unit_price_minor) in &price_list.unit_prices_minor {
-        let entry = Entry {
-            currency: price_list.currency,
-            unit_price_minor: *unit_price_minor,
-            rules: price_list.rules.clone(),
-        };
-        let Ok(entry) = serde_json::to_string(&entry) else {
-            continue;
-        };
-        pipeline
-            .set_ex(redis.key(&key(sku)), entry, TIME_TO_LIVE.as_secs())
-            .ignore();
-    }
-    if pipeline.is_empty() {
-        return;
-    }
-    if let Err(error) = pipeline.query_async::<()>(&mut redis).await {
+    let entries: Vec<(String, String)> = price_list
+        .unit_prices_minor
+        .iter()
+        .filter_map(|(sku, unit_price_minor)| {
+            let entry = Entry {
+                currency: price_list.currency,
+                unit_price_minor: *unit_price_minor,
+                rules: price_list.rules.clone(),
+            };
+            Some((redis.key(&key(sku)), serde_json::to_string(&entry).ok()?))
+        })
+        .collect();
+    let kept: Result<(), _> = match entries.as_slice() {
+        [] => Ok(()),
+        [(key, entry)] => redis.set_ex(key, entry, TIME_TO_LIVE).await,
+        entries => {
+            let mut pipeline = redis::pipe();
+            for (key, entry) in entries {
+                pipeline.set_ex(key, entry, TIME_TO_LIVE).ignore();
+            }
+            pipeline.query_async(&mut redis).await
+        }
+    };
+    if let Err(error) = kept {
         tracing::warn!(%error, "the price cache does not take entries");
     }
 }

@@ -31,10 +31,6 @@ impl QuoteError {
     }
 
     /// The answer to the caller; the cause stays here, in the log and in the trace.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the last use of the error, in `map_err`"
-    )]
     pub(crate) fn into_status(self) -> Status {
         let code = self.code().grpc_code();
         if matches!(code, tonic::Code::Internal | tonic::Code::Unavailable) {

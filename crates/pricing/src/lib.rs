@@ -46,7 +46,7 @@ impl App {
             &sqlx::migrate!("../../migrations/pricing"),
         )
         .await?;
-        let redis = telemetry::redis::Redis::connect(config.redis_url.as_str())?;
+        let redis = telemetry::redis::Redis::connect(config.redis_url.as_str())?.as_cache();
         let background = Background::new();
         let watch = watch::Watch::start(&db, &redis, &background);
         let checks = Checks::new().database(db.clone());

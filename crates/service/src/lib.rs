@@ -15,7 +15,7 @@ pub use json::Json;
 pub use problem::{method_not_allowed, not_found, problem};
 pub use ready::{Checks, Unready};
 pub use serve::{bind, serve};
-pub use sqs::sqs_client;
+pub use sqs::{find_queue, sqs_client};
 
 /// Reads a duration such as `80ms`, `5s` or `15m` from a flag or a variable.
 ///

@@ -10,13 +10,11 @@ pub fn problem(code: ErrorCode, detail: impl Into<String>) -> Problem {
 }
 
 /// The answer where there is no route.
-#[expect(clippy::unused_async, reason = "a handler is async")]
 pub async fn not_found(uri: Uri) -> Problem {
     problem(ErrorCode::NotFound, format!("there is no {}", uri.path()))
 }
 
 /// The answer where there is a route, but not for this method.
-#[expect(clippy::unused_async, reason = "a handler is async")]
 pub async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
     problem(
         ErrorCode::MethodNotAllowed,

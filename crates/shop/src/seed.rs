@@ -111,9 +111,14 @@ impl SeedSize {
 pub async fn seed(database: &Database, size: SeedSize) -> anyhow::Result<()> {
     let mut connection = database.connect().await?;
     for tenant in &TENANTS {
-        seed_tenant(&mut connection, tenant, size)
+        seed_tenant(&mut connection, tenant)
             .await
             .with_context(|| format!("cannot store the tenant {}", tenant.id))?;
+    }
+    for (large, movements) in [(false, size.small_movements), (true, size.large_movements)] {
+        seed_movements(&mut connection, large, movements)
+            .await
+            .context("cannot store the stock movements")?;
     }
     // The planner must know of the rows before the first request, not some minutes later.
     for statement in [
@@ -135,16 +140,7 @@ pub fn api_key_hash(api_key: &str) -> String {
     hex::encode(Sha256::digest(api_key))
 }
 
-async fn seed_tenant(
-    connection: &mut PgConnection,
-    tenant: &Tenant,
-    size: SeedSize,
-) -> Result<(), sqlx::Error> {
-    let movements = if tenant.large {
-        size.large_movements
-    } else {
-        size.small_movements
-    };
+async fn seed_tenant(connection: &mut PgConnection, tenant: &Tenant) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
     sqlx::query(
         "INSERT INTO orders.tenants (tenant_id, name, plan, region, api_key_hash) \
@@ -190,25 +186,39 @@ async fn seed_tenant(
     .bind(ITEMS)
     .execute(&mut *transaction)
     .await?;
-    // Two years of sales and deliveries, ending now: only the last hour counts, and the
-    // index that would find it is not there.
+    transaction.commit().await
+}
+
+/// Two years of sales and deliveries, ending now: only the last hour counts, and the index that
+/// would find it is not there. The tenants take turns, as they do in a shop: the rows of each lie
+/// spread over the whole table.
+async fn seed_movements(
+    connection: &mut PgConnection,
+    large: bool,
+    movements: i64,
+) -> Result<(), sqlx::Error> {
+    let tenants: Vec<&str> = TENANTS
+        .iter()
+        .filter(|tenant| tenant.large == large)
+        .map(|tenant| tenant.id)
+        .collect();
     sqlx::query(
         "INSERT INTO inventory.stock_movements \
              (tenant_id, sku, quantity, reason, note, created_at) \
-         SELECT $1, \
+         SELECT tenant_id, \
                 'item_' || 1 + n % $3, \
                 CASE WHEN n % 20 = 0 THEN 40 ELSE -(1 + n % 3) END, \
                 CASE WHEN n % 20 = 0 THEN 'delivery' ELSE 'sale' END, \
                 'imported from the old warehouse system, line ' || n, \
                 now() - interval '2 years' * ($2 - n) / $2 \
-         FROM generate_series(1, $2) AS n",
+         FROM generate_series(1, $2) AS n, unnest($1::text[]) AS tenant_id",
     )
-    .bind(tenant.id)
+    .bind(tenants)
     .bind(movements)
     .bind(ITEMS)
-    .execute(&mut *transaction)
-    .await?;
-    transaction.commit().await
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 #[cfg(test)]

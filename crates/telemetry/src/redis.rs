@@ -10,12 +10,11 @@
 //! # async fn example() -> redis::RedisResult<()> {
 //! let redis = Redis::connect("redis://127.0.0.1:6379")?;
 //!
-//! let mut cache = redis.for_tenant("acme");
+//! let mut cache = redis.as_cache().for_tenant("acme");
 //! let stock: Option<i64> = cache.get(cache.key("inventory:item_42")).await?;
-//! // The key is `acme:inventory:item_42`; the span is `GET inventory`.
-//! if stock.is_none() {
-//!     telemetry::event("cache miss", []);
-//! }
+//! // The key is `acme:inventory:item_42`; the span is `GET inventory`, and where nothing was
+//! // found it bears the event `cache miss`.
+//! # let _ = stock;
 //! # Ok(())
 //! # }
 //! ```

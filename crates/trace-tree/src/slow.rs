@@ -12,8 +12,8 @@ use crate::{Kind, Span, TraceId, TraceTree, human::human_nanos};
 const MIN_SAMPLES: usize = 5;
 /// How many times the median a span must take,
 const MIN_RATIO: u64 = 3;
-/// and how much longer than it, so that 30 µs instead of 9 µs is no news.
-const MIN_EXCESS_NANOS: u64 = 5_000_000;
+/// and how much longer than it, so that a busy moment of the machine is no news.
+const MIN_EXCESS_NANOS: u64 = 10_000_000;
 
 /// What makes two spans the same operation: nothing of high cardinality.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -185,7 +185,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The span that took at least three times what it usually takes, and 5 ms more; of
+/// The span that took at least three times what it usually takes, and 10 ms more; of
 /// several the one that lost the most time. `None` when all is as usual.
 ///
 /// When no operation of the trace has history, the span with the largest self time.

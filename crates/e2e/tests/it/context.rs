@@ -26,15 +26,25 @@ fn parent_of(tree: &TraceTree, index: usize) -> String {
 async fn a_foreign_trace_goes_on_through_all_services() -> anyhow::Result<()> {
     let shop = Shop::start().await?;
     let trace_id = trace_id();
-    let headers = [("traceparent", traceparent(&trace_id, "01")), ("tracestate", "vendor=value".to_owned())];
-    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let headers = [
+        ("traceparent", traceparent(&trace_id, "01")),
+        ("tracestate", "vendor=value".to_owned()),
+    ];
+    let headers = headers
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
     let answer = shop.checkout_as("acme", &cart(), &headers).await?;
     assert_eq!(answer.status, StatusCode::CREATED);
     assert_eq!(answer.trace_id(), trace_id);
 
     let tree = shop.checkout_trace(&trace_id).await?;
     let services: Vec<&str> = tree.services().into_iter().collect();
-    assert_eq!(services, ["inventory", "orders", "payment", "pricing"], "{}", tree::outline(&tree));
+    assert_eq!(
+        services,
+        ["inventory", "orders", "payment", "pricing"],
+        "{}",
+        tree::outline(&tree)
+    );
     let root = tree::only(&tree, "orders", Kind::Server, "POST /checkout");
     assert_eq!(parent_of(&tree, root), PARENT);
     assert_eq!(tree.remote_parent().unwrap().to_string(), PARENT);
@@ -47,14 +57,27 @@ async fn an_unsampled_trace_stays_unsampled_everywhere() -> anyhow::Result<()> {
     let shop = Shop::start().await?;
     let unsampled = trace_id();
     let answer = shop
-        .checkout_as("acme", &cart(), &[("traceparent", &traceparent(&unsampled, "00"))])
+        .checkout_as(
+            "acme",
+            &cart(),
+            &[("traceparent", &traceparent(&unsampled, "00"))],
+        )
         .await?;
     assert_eq!(answer.status, StatusCode::CREATED);
-    assert_eq!(answer.trace_id(), unsampled, "a person can still name the trace");
+    assert_eq!(
+        answer.trace_id(),
+        unsampled,
+        "a person can still name the trace"
+    );
     // Both messages were worked off, so everything that could have made a span has run. A sampled
     // checkout after it shows that spans arrive.
-    shop.figure_becomes("SELECT count(*) FROM payment.invoices", 1).await?;
-    shop.figure_becomes("SELECT count(*) FROM inventory.reservations WHERE state = 'committed'", 1).await?;
+    shop.figure_becomes("SELECT count(*) FROM payment.invoices", 1)
+        .await?;
+    shop.figure_becomes(
+        "SELECT count(*) FROM inventory.reservations WHERE state = 'committed'",
+        1,
+    )
+    .await?;
     let sampled = shop.checkout(&cart()).await?;
     shop.checkout_trace(sampled.trace_id()).await?;
     assert!(shop.tempo.trace(&unsampled).await?.is_empty());
@@ -68,14 +91,30 @@ async fn a_malformed_or_oversized_context_never_fails_a_request() -> anyhow::Res
     let huge_state = format!("a={}", "y".repeat(7_000));
     for headers in [
         [("traceparent", "nonsense"), ("baggage", "=;,=")],
-        [("traceparent", "00-00000000000000000000000000000000-0000000000000000-01"), ("baggage", "")],
-        [("traceparent", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("tracestate", "=")],
+        [
+            (
+                "traceparent",
+                "00-00000000000000000000000000000000-0000000000000000-01",
+            ),
+            ("baggage", ""),
+        ],
+        [
+            (
+                "traceparent",
+                "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            ),
+            ("tracestate", "="),
+        ],
         [("tracestate", &huge_state), ("baggage", &huge_baggage)],
     ] {
         let answer = shop.checkout_as("acme", &cart(), &headers).await?;
         assert_eq!(answer.status, StatusCode::CREATED, "{headers:?}");
         let tree = shop.checkout_trace(answer.trace_id()).await?;
-        assert!(tree.has_single_root() && tree.remote_parent().is_none(), "{}", tree::outline(&tree));
+        assert!(
+            tree.has_single_root() && tree.remote_parent().is_none(),
+            "{}",
+            tree::outline(&tree)
+        );
     }
     shop.stop().await
 }
@@ -86,37 +125,57 @@ async fn each_transport_continues_a_foreign_trace() -> anyhow::Result<()> {
 
     let over_http = trace_id();
     let url = shop.stack.inventory_url().join("/reservations")?;
-    let reserve = json!({ "order_id": uuid::Uuid::now_v7(), "lines": [{ "sku": "item_42", "quantity": 1 }] });
+    let reserve =
+        json!({ "order_id": uuid::Uuid::now_v7(), "lines": [{ "sku": "item_42", "quantity": 1 }] });
     let headers = [
         ("traceparent", traceparent(&over_http, "01")),
         ("x-tenant-id", "acme".to_owned()),
         ("content-type", "application/json".to_owned()),
     ];
-    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let headers = headers
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
     let reserved = shop.post(&url, &headers, reserve.to_string()).await?;
     assert!(reserved.status.is_success(), "{reserved:?}");
-    let tree = shop.trace_when(&over_http, |tree| tree::count(tree, "POST /reservations") == 1).await?;
+    let tree = shop
+        .trace_when(&over_http, |tree| {
+            tree::count(tree, "POST /reservations") == 1
+        })
+        .await?;
     let server = tree::only(&tree, "inventory", Kind::Server, "POST /reservations");
     assert_eq!(parent_of(&tree, server), PARENT);
 
     let over_grpc = trace_id();
-    let channel = telemetry::grpc_client::channel(&shop.stack.url_of(Service::Pricing), e2e::PATIENCE)?;
+    let channel =
+        telemetry::grpc_client::channel(&shop.stack.url_of(Service::Pricing), e2e::PATIENCE)?;
     let mut quote = tonic::Request::new(QuoteCartRequest {
         tenant_id: "acme".to_owned(),
-        lines: vec![CartLine { sku: "item_42".to_owned(), quantity: 1 }],
+        lines: vec![CartLine {
+            sku: "item_42".to_owned(),
+            quantity: 1,
+        }],
     });
-    quote.metadata_mut().insert("traceparent", traceparent(&over_grpc, "01").parse()?);
+    quote
+        .metadata_mut()
+        .insert("traceparent", traceparent(&over_grpc, "01").parse()?);
     PricingClient::new(channel).quote_cart(quote).await?;
     let method = "pricing.v1.Pricing/QuoteCart";
-    let tree = shop.trace_when(&over_grpc, |tree| tree::count(tree, method) == 1).await?;
-    assert_eq!(parent_of(&tree, tree::only(&tree, "pricing", Kind::Server, method)), PARENT);
+    let tree = shop
+        .trace_when(&over_grpc, |tree| tree::count(tree, method) == 1)
+        .await?;
+    assert_eq!(
+        parent_of(&tree, tree::only(&tree, "pricing", Kind::Server, method)),
+        PARENT
+    );
 
     let over_sqs = trace_id();
     let placed = shop.checkout(&cart()).await?;
     shop.checkout_trace(placed.trace_id()).await?;
     crate::delivery::send_order_placed(&shop, &placed.body, &traceparent(&over_sqs, "01")).await?;
     let name = "process payment-events";
-    let tree = shop.trace_when(&over_sqs, |tree| tree::count(tree, name) == 1).await?;
+    let tree = shop
+        .trace_when(&over_sqs, |tree| tree::count(tree, name) == 1)
+        .await?;
     let process = tree::only(&tree, "payment", Kind::Consumer, name);
     assert_eq!(parent_of(&tree, process), PARENT);
     assert_eq!(tree.span(process).links[0].span_id.to_string(), PARENT);

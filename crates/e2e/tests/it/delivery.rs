@@ -7,8 +7,18 @@ use serde_json::{Value, json};
 use shop::Service;
 
 /// Sends the event of an order to payment once more, as another program would.
-pub(crate) async fn send_order_placed(shop: &Shop, order: &Value, traceparent: &str) -> anyhow::Result<()> {
-    send(shop, "payment-events", order_placed(order), Some(traceparent)).await
+pub(crate) async fn send_order_placed(
+    shop: &Shop,
+    order: &Value,
+    traceparent: &str,
+) -> anyhow::Result<()> {
+    send(
+        shop,
+        "payment-events",
+        order_placed(order),
+        Some(traceparent),
+    )
+    .await
 }
 
 fn order_placed(order: &Value) -> String {
@@ -20,11 +30,26 @@ fn order_placed(order: &Value) -> String {
     .to_string()
 }
 
-async fn send(shop: &Shop, queue: &str, body: String, traceparent: Option<&str>) -> anyhow::Result<()> {
+async fn send(
+    shop: &Shop,
+    queue: &str,
+    body: String,
+    traceparent: Option<&str>,
+) -> anyhow::Result<()> {
     let sqs = shop.stack.sqs_client().await;
-    let url = sqs.get_queue_url().queue_name(queue).send().await?.queue_url.unwrap();
+    let url = sqs
+        .get_queue_url()
+        .queue_name(queue)
+        .send()
+        .await?
+        .queue_url
+        .unwrap();
     let attribute = traceparent.map(|value| {
-        MessageAttributeValue::builder().data_type("String").string_value(value).build().unwrap()
+        MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(value)
+            .build()
+            .unwrap()
     });
     let mut message = sqs.send_message().queue_url(url).message_body(body);
     if let Some(attribute) = attribute {
@@ -48,11 +73,20 @@ async fn a_message_delivered_twice_moves_stock_and_bills_once() -> anyhow::Resul
         let traceparent = format!("00-{trace}-00f067aa0ba902b7-01");
         send(&shop, queue, order_placed(&placed.body), Some(&traceparent)).await?;
         let name = format!("process {queue}");
-        let again = shop.trace_when(&trace, |tree| tree::count(tree, &name) == 1).await?;
-        assert!(again.spans().iter().all(|span| !span.is_error()), "{}", tree::outline(&again));
+        let again = shop
+            .trace_when(&trace, |tree| tree::count(tree, &name) == 1)
+            .await?;
+        assert!(
+            again.spans().iter().all(|span| !span.is_error()),
+            "{}",
+            tree::outline(&again)
+        );
     }
     assert_eq!(shop.figure(moved).await?, 1);
-    assert_eq!(shop.figure("SELECT count(*) FROM payment.invoices").await?, 1);
+    assert_eq!(
+        shop.figure("SELECT count(*) FROM payment.invoices").await?,
+        1
+    );
     shop.stop().await
 }
 
@@ -67,7 +101,8 @@ async fn messages_wait_for_a_consumer_that_is_away() -> anyhow::Result<()> {
     body["order_id"] = json!(uuid::Uuid::now_v7());
     send(&shop, "payment-events", body.to_string(), None).await?;
     shop.stack.start_service(Service::Payment).await?;
-    shop.figure_becomes("SELECT count(*) FROM payment.invoices", 2).await?;
+    shop.figure_becomes("SELECT count(*) FROM payment.invoices", 2)
+        .await?;
     shop.stop().await
 }
 
@@ -81,7 +116,13 @@ async fn a_message_that_nobody_can_read_ends_in_the_dead_letter_queue() -> anyho
     }
     let sqs = shop.stack.sqs_client().await;
     for queue in ["inventory-events-dlq", "payment-events-dlq"] {
-        let url = sqs.get_queue_url().queue_name(queue).send().await?.queue_url.unwrap();
+        let url = sqs
+            .get_queue_url()
+            .queue_name(queue)
+            .send()
+            .await?
+            .queue_url
+            .unwrap();
         let arrived = eventually(async || {
             let attributes = sqs
                 .get_queue_attributes()
@@ -89,14 +130,19 @@ async fn a_message_that_nobody_can_read_ends_in_the_dead_letter_queue() -> anyho
                 .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
                 .send()
                 .await?;
-            let count = attributes
-                .attributes
-                .and_then(|all| all.get(&QueueAttributeName::ApproximateNumberOfMessages).cloned());
+            let count = attributes.attributes.and_then(|all| {
+                all.get(&QueueAttributeName::ApproximateNumberOfMessages)
+                    .cloned()
+            });
             Ok(count.as_deref() == Some("2"))
         })
         .await?;
         assert!(arrived, "{queue}");
     }
-    assert_eq!(shop.checkout(&cart()).await?.status, StatusCode::CREATED, "the consumers still work");
+    assert_eq!(
+        shop.checkout(&cart()).await?.status,
+        StatusCode::CREATED,
+        "the consumers still work"
+    );
     shop.stop().await
 }

@@ -23,7 +23,10 @@ async fn five_hundred_checkouts_at_once_make_five_hundred_whole_trees() -> anyho
     let answers: Vec<_> = stream::iter(0..CHECKOUTS)
         .map(|n| {
             let shop = &shop;
-            async move { shop.checkout_as(tenants[n % tenants.len()], &cart_number(n), &[]).await }
+            async move {
+                shop.checkout_as(tenants[n % tenants.len()], &cart_number(n), &[])
+                    .await
+            }
         })
         .buffer_unordered(CHECKOUTS)
         .collect()

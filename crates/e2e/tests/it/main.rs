@@ -1,4 +1,5 @@
 //! The whole shop: five processes, real servers, and the traces that were stored.
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without")]
 
 mod answers;
 mod collector;

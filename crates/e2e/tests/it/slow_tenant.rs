@@ -28,12 +28,18 @@ async fn inventory_query(shop: &Shop, tenant: &str) -> anyhow::Result<Duration> 
 
 #[tokio::test]
 async fn the_large_tenant_is_ten_times_slower_until_the_index_is_there() -> anyhow::Result<()> {
-    let options = StackOptions { seed: SeedSize::default(), ..StackOptions::for_tests()? };
+    let options = StackOptions {
+        seed: SeedSize::default(),
+        ..StackOptions::for_tests()?
+    };
     let shop = Shop::start_with(options).await?;
 
     let small = inventory_query(&shop, "acme").await?;
     let large = inventory_query(&shop, "umbrella").await?;
-    assert!(large > small * 10, "without the index: large {large:?}, small {small:?}");
+    assert!(
+        large > small * 10,
+        "without the index: large {large:?}, small {small:?}"
+    );
 
     let slow_checkout = shop.checkout_as("hooli", &cart(), &[]).await?;
     let tree = shop.checkout_trace(slow_checkout.trace_id()).await?;
@@ -43,8 +49,17 @@ async fn the_large_tenant_is_ten_times_slower_until_the_index_is_there() -> anyh
     }
     let baseline = history::baseline(&shop.tempo, &tree).await?;
     let mark = slow::mark(&tree, Some(&baseline)).expect("the slow tenant's trace has a slow span");
-    assert_eq!(tree.span(mark.span).name, "SELECT inventory", "{}", mark.reason);
-    assert!(mark.reason.ratio().is_some_and(|ratio| ratio > 5.0), "{}", mark.reason);
+    assert_eq!(
+        tree.span(mark.span).name,
+        "SELECT inventory",
+        "{}",
+        mark.reason
+    );
+    assert!(
+        mark.reason.ratio().is_some_and(|ratio| ratio > 5.0),
+        "{}",
+        mark.reason
+    );
 
     let mut database = shop.database().await?;
     raw_sql(
@@ -55,6 +70,9 @@ async fn the_large_tenant_is_ten_times_slower_until_the_index_is_there() -> anyh
     .await?;
     let large = inventory_query(&shop, "umbrella").await?;
     let small = inventory_query(&shop, "acme").await?;
-    assert!(large < small * 10, "with the index: large {large:?}, small {small:?}");
+    assert!(
+        large < small * 10,
+        "with the index: large {large:?}, small {small:?}"
+    );
     shop.stop().await
 }

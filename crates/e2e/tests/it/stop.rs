@@ -11,7 +11,8 @@ use shop::Service;
 #[tokio::test]
 async fn sigterm_in_mid_checkout_loses_no_order_and_no_span() -> anyhow::Result<()> {
     let shop = Shop::start().await?;
-    shop.set_processor_faults(json!({ "latency_ms": 1000 })).await?;
+    shop.set_processor_faults(json!({ "latency_ms": 1000 }))
+        .await?;
     let carts: Vec<_> = (1..=8)
         .map(|n| {
             let mut cart = cart();
@@ -22,7 +23,11 @@ async fn sigterm_in_mid_checkout_loses_no_order_and_no_span() -> anyhow::Result<
     let checkouts = join_all(carts.iter().map(|cart| shop.checkout(cart)));
     let terminate = async {
         // All eight hold stock and wait for the processor: now.
-        shop.figure_becomes("SELECT count(*) FROM inventory.reservations WHERE state = 'held'", 8).await?;
+        shop.figure_becomes(
+            "SELECT count(*) FROM inventory.reservations WHERE state = 'held'",
+            8,
+        )
+        .await?;
         shop.stack.signal_service(Service::Orders, Signal::SIGTERM)
     };
     let (answers, terminated) = futures_util::join!(checkouts, terminate);
@@ -37,7 +42,13 @@ async fn sigterm_in_mid_checkout_loses_no_order_and_no_span() -> anyhow::Result<
     assert_eq!(shop.figure("SELECT count(*) FROM orders.orders").await?, 8);
 
     // What orders had not sent when it stopped, it sends when it is back.
-    let ended = eventually(async || Ok(shop.stack.pid(Service::Orders).is_none_or(|pid| !is_running(pid)))).await?;
+    let ended = eventually(async || {
+        Ok(shop
+            .stack
+            .pid(Service::Orders)
+            .is_none_or(|pid| !is_running(pid)))
+    })
+    .await?;
     assert!(ended, "orders did not stop");
     shop.stack.start_service(Service::Orders).await?;
     for trace in traces {
@@ -45,7 +56,8 @@ async fn sigterm_in_mid_checkout_loses_no_order_and_no_span() -> anyhow::Result<
         assert_eq!(tree::count(&tree, "handleCheckout"), 1);
         assert_eq!(tree::count(&tree, "POST /checkout"), 1);
     }
-    shop.figure_becomes("SELECT count(*) FROM payment.invoices", 8).await?;
+    shop.figure_becomes("SELECT count(*) FROM payment.invoices", 8)
+        .await?;
     shop.stop().await
 }
 

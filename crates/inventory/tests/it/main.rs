@@ -1,6 +1,5 @@
 //! Inventory on real Postgres and Redis, with pricing and an SQS endpoint beside it.
 #![expect(clippy::unwrap_used, reason = "what a test cannot go on without")]
-#![expect(clippy::result_large_err, reason = "an answer is moved once")]
 
 mod support;
 

@@ -19,8 +19,8 @@ async fn a_reservation_with_a_cold_cache_reads_as_its_story() {
         "test
   POST CLIENT
     POST /reservations SERVER
-      checkInventory (cache miss)
-        GET inventory CLIENT
+      checkInventory
+        GET inventory CLIENT (cache miss)
         SELECT inventory CLIENT
         SET inventory CLIENT
         pricing.v1.Pricing/QuoteCart CLIENT
@@ -92,7 +92,7 @@ async fn a_cached_item_is_reserved_without_adding_up_the_ledger() {
 
     recorded.result.as_ref().unwrap();
     assert!(
-        !recorded.shape().contains("checkInventory (cache miss)"),
+        !recorded.shape().contains("(cache miss)"),
         "{}",
         recorded.shape()
     );

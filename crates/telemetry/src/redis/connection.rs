@@ -44,6 +44,7 @@ pub struct Redis {
     connection: ConnectionManager,
     server: Arc<Server>,
     tenant: Option<Arc<str>>,
+    is_cache: bool,
 }
 
 impl Redis {
@@ -72,6 +73,7 @@ impl Redis {
             connection: ConnectionManager::new_lazy_with_config(client, config)?,
             server,
             tenant: None,
+            is_cache: false,
         })
     }
 
@@ -80,6 +82,15 @@ impl Redis {
     pub fn for_tenant(&self, tenant: &str) -> Self {
         Self {
             tenant: Some(tenant.into()),
+            ..self.clone()
+        }
+    }
+
+    /// The same connection, used as a cache: a `GET` or `MGET` that does not find every key bears
+    /// the event `cache miss` on its span.
+    pub fn as_cache(&self) -> Self {
+        Self {
+            is_cache: true,
             ..self.clone()
         }
     }
@@ -123,6 +134,10 @@ impl fmt::Debug for Redis {
     }
 }
 
+fn is_fewer(rows: i64, keys: usize) -> bool {
+    usize::try_from(rows).is_ok_and(|rows| rows < keys)
+}
+
 /// Whether this is the news of an earlier attempt to connect: the connection manager hands it to
 /// the next command and only then tries again. The command was never sent.
 fn is_stale_refusal<T>(result: &RedisResult<T>) -> bool {
@@ -135,9 +150,11 @@ impl ConnectionLike for Redis {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
         Box::pin(async move {
             let mut operation = String::new();
+            let mut keys = 0;
             let span = self.start(|tenant, text| {
                 let description = describe(cmd, tenant, text);
                 operation.clone_from(&description.operation);
+                keys = cmd.args_iter().count().saturating_sub(1);
                 description
             });
             let mut result = self.connection.req_packed_command(cmd).await;
@@ -149,6 +166,10 @@ impl ConnectionLike for Redis {
                     .as_ref()
                     .ok()
                     .and_then(|value| returned_rows(&operation, value));
+                let is_lookup = matches!(operation.as_str(), "GET" | "MGET");
+                if self.is_cache && is_lookup && rows.is_some_and(|rows| is_fewer(rows, keys)) {
+                    span.miss();
+                }
                 span.finish(rows, failure(&result));
             }
             result

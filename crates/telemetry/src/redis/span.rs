@@ -103,6 +103,13 @@ impl CommandSpan {
         }
     }
 
+    /// A key that was asked of a cache was not there.
+    pub(super) fn miss(&self) {
+        if let Some(guard) = &self.guard {
+            guard.span().add_event("cache miss", Vec::new());
+        }
+    }
+
     pub(super) fn finish(mut self, rows: Option<i64>, failure: Option<Failed>) {
         let took = self.started.elapsed();
         let Some(guard) = self.guard.take() else {

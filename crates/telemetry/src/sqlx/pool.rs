@@ -124,6 +124,10 @@ impl PgPool {
     ///
     /// # Errors
     /// When the server does not let us in.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the pool behind the traced one"
+    )]
     pub async fn connect_with(
         options: PgConnectOptions,
         settings: PoolSettings,
@@ -151,6 +155,10 @@ impl PgPool {
     #[expect(
         clippy::needless_pass_by_value,
         reason = "the same shape as the other three ways to connect"
+    )]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the pool behind the traced one"
     )]
     pub fn connect_lazy_with(options: PgConnectOptions, settings: PoolSettings) -> Self {
         let options = settings.connect_options(options);
@@ -208,6 +216,10 @@ impl PgPool {
     ///
     /// # Errors
     /// When the server does not let us in.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a listener needs a pool, and nobody wants its statements in a trace"
+    )]
     pub async fn listener(&self) -> Result<PgListener, Error> {
         let alone = PgPoolOptions::new()
             .max_connections(1)

@@ -153,6 +153,7 @@ async fn a_lazy_pool_connects_with_its_first_statement() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "this test is about such a pool")]
 async fn a_pool_made_elsewhere_is_traced_too() {
     let database = Database::create().await;
     let plain = sqlx::postgres::PgPoolOptions::new().connect_lazy_with(database.options());
