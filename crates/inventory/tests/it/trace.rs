@@ -92,7 +92,9 @@ async fn a_cached_item_is_reserved_without_adding_up_the_ledger() {
 
     recorded.result.as_ref().unwrap();
     assert!(
-        !recorded.shape().contains("GET inventory CLIENT (cache miss)"),
+        !recorded
+            .shape()
+            .contains("GET inventory CLIENT (cache miss)"),
         "{}",
         recorded.shape()
     );
