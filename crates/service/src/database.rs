@@ -26,7 +26,7 @@ pub enum DatabaseError {
 pub async fn connect_database(url: &str, migrations: &Migrator) -> Result<PgPool, DatabaseError> {
     telemetry::untraced(async {
         let settings = telemetry::sqlx::PoolSettings {
-            max_connections: 20,
+            max_connections: 8,
             acquire_timeout: Duration::from_secs(5),
             ..telemetry::sqlx::PoolSettings::default()
         };

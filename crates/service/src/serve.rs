@@ -10,12 +10,16 @@ use std::{
 
 use anyhow::Context;
 use axum::{Router, serve::ListenerExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::Background;
 
 /// How long requests in flight may take to end after the stop signal.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Connections that may wait to be accepted. The runtime's default of 128 refuses callers when
+/// a few hundred come at once.
+const BACKLOG: u32 = 1024;
 
 /// Binds the address that a service listens on and says it on stdout, in one line, so that
 /// whoever started the service with port 0 learns the port.
@@ -23,13 +27,24 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the address cannot be bound: it says which, and what to change.
 pub async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(listen).await.with_context(|| {
+    let listener = open(listen).with_context(|| {
         format!("cannot listen on {listen}; choose another address with --listen")
     })?;
     let address = listener.local_addr()?;
     writeln!(std::io::stdout(), "listening on {address}").context("cannot write to stdout")?;
     tracing::info!(%address, "listening");
     Ok(listener)
+}
+
+fn open(listen: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match listen {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A service that restarts takes its port back at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `stop`, then stops in order: no new connections, finish the requests, stop the
