@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use shop::control::Request;
 use shop::stack::Interrupted;
 use url::Url;
 
@@ -15,6 +16,7 @@ mod build;
 mod demo;
 mod doctor;
 mod interruption;
+mod one_service;
 mod queries;
 mod terminal;
 mod test;
@@ -34,6 +36,10 @@ enum Command {
     Demo(StackArguments),
     /// Start everything and keep it running until Ctrl-C.
     Up(StackArguments),
+    /// Stop one service of the stack that `up` keeps running; the rest goes on.
+    Stop(one_service::ServiceArgument),
+    /// Start a service again that was stopped, where it listened before.
+    Start(one_service::ServiceArgument),
     /// Run every test, with the servers they need.
     Test(test::TestArguments),
     /// Say what is missing or in the way on this machine, and what mends it.
@@ -99,6 +105,8 @@ pub(crate) async fn run(arguments: Arguments) -> ExitCode {
     let ended = match arguments.command {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Up(arguments) => up::run(arguments).await,
+        Command::Stop(argument) => one_service::run(Request::Stop(argument.service)).await,
+        Command::Start(argument) => one_service::run(Request::Start(argument.service)).await,
         Command::Test(arguments) => test::run(arguments).await,
         Command::Doctor => doctor::run(),
         Command::Sqlx(arguments) => queries::run(arguments).await,

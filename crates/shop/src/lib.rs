@@ -5,6 +5,7 @@
 //! this process, the five services as child processes. The command line and the end-to-end
 //! tests use the same one.
 
+pub mod control;
 pub mod demo;
 pub mod doctor;
 pub mod stack;

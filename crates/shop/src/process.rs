@@ -159,7 +159,7 @@ impl Process {
             if let Some(status) = status
                 && !stopping.load(Ordering::SeqCst)
             {
-                let _ = failures.send(PartFailed::new(&name, status.to_string(), &log));
+                let _ = failures.send(PartFailed::new(&name, Some(status), &log));
             }
         });
     }
@@ -192,10 +192,7 @@ impl Process {
 
     /// Why it ended, with the end of its log. Waits for the end.
     pub async fn failure(&self) -> PartFailed {
-        match self.ended().await {
-            Some(status) => PartFailed::new(&self.name, status.to_string(), &self.log),
-            None => PartFailed::new(&self.name, "it was given up".to_owned(), &self.log),
-        }
+        PartFailed::new(&self.name, self.ended().await, &self.log)
     }
 
     /// The address that the program printed as `listening on ADDRESS`.

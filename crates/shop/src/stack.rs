@@ -6,16 +6,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, bail};
-use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 use url::Url;
 
+pub use one_service::PartEnded;
 pub use options::{Interrupted, Server, StackOptions, TEST_POSTGRES, TEST_REDIS};
 
 use crate::database::Database;
 use crate::postgres::Postgres;
-use crate::process::{PartFailed, Process, Stopped};
+use crate::process::{PartFailed, Process};
 use crate::progress::Progress;
 use crate::redis::{Lease, Redis};
 use crate::run_folder::RunFolder;
@@ -25,8 +24,10 @@ use crate::sqs::Endpoint;
 use crate::state::{Addresses, RunningStack, RunningTenant};
 
 mod launch;
+mod one_service;
 mod options;
 mod start;
+mod stop;
 
 /// A running stack. Stop it with [`Stack::stop`]; one that is dropped is cleared by its
 /// watchdog, a moment later.
@@ -113,11 +114,6 @@ impl Stack {
             .api_key()
     }
 
-    /// The process number of a service that runs.
-    pub fn pid(&self, service: Service) -> Option<u32> {
-        self.services().get(&service).map(|process| process.pid())
-    }
-
     /// The database as a service sees it.
     pub fn database_url(&self, service: Service) -> Option<Url> {
         Some(self.database.as_ref()?.url_of(service.schema()?))
@@ -153,55 +149,22 @@ impl Stack {
         std::fs::read_to_string(self.log_path(service)).unwrap_or_default()
     }
 
+    pub(crate) fn run_folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
-    }
-
-    /// Asks a service to stop and waits for its end.
-    pub async fn stop_service(&self, service: Service) -> anyhow::Result<Stopped> {
-        let process = self.take(service)?;
-        Ok(process.stop(launch::STOP_LIMIT).await)
-    }
-
-    /// Kills a service without asking.
-    pub async fn kill_service(&self, service: Service) -> anyhow::Result<()> {
-        self.take(service)?.kill().await;
-        Ok(())
-    }
-
-    /// Sends a signal to a service and does not wait. Its end is no failure from now on.
-    pub fn signal_service(&self, service: Service, signal: Signal) -> anyhow::Result<()> {
-        match self.services().get(&service) {
-            Some(process) => process.signal(signal),
-            None => bail!("{service} does not run"),
-        }
-        Ok(())
-    }
-
-    /// Starts a service that was stopped, where it listened before.
-    pub async fn start_service(&self, service: Service) -> anyhow::Result<()> {
-        self.start_service_with(service, &[]).await
-    }
-
-    /// The same with more variables, for this start only.
-    pub async fn start_service_with(
-        &self,
-        service: Service,
-        env: &[(&str, &str)],
-    ) -> anyhow::Result<()> {
-        if let Some(process) = self.services().get(&service)
-            && !process.has_ended()
-        {
-            bail!("{service} runs already, as process {}", process.pid());
-        }
-        let process = self.relaunch(service, env).await?;
-        self.services().insert(service, Arc::new(process));
-        Ok(())
     }
 
     /// Waits until a part ends that nobody stopped, and says which.
     pub async fn failed(&self) -> PartFailed {
         next(&self.failures).await
+    }
+
+    /// The same for a stack that goes on without a service which somebody else stopped.
+    pub async fn ended(&self) -> PartEnded {
+        PartEnded::from(self.failed().await)
     }
 
     /// What other programs must know to use this stack.
@@ -223,57 +186,6 @@ impl Stack {
                 })
                 .collect(),
         })
-    }
-
-    /// Stops everything, the callers before the called, and removes what it made.
-    ///
-    /// # Errors
-    /// If something could not be removed; the rest is gone nevertheless.
-    pub async fn stop(mut self) -> anyhow::Result<()> {
-        let mut problems = Vec::new();
-        for service in Service::ALL.into_iter().rev() {
-            let process = self.services().remove(&service);
-            if let Some(process) = process {
-                process.stop(launch::STOP_LIMIT).await;
-            }
-        }
-        if let Some(endpoint) = self.endpoint.take() {
-            endpoint.stop().await;
-        }
-        if let Some(tracebox) = self.tracebox.take() {
-            tracebox.0.stop().await;
-        }
-        // A private server takes its databases with it.
-        if self.postgres.is_none()
-            && let Some(database) = self.database.take()
-            && let Err(error) = database.drop_it().await
-        {
-            problems.push(format!("{error:#}"));
-        }
-        if let Some(lease) = self.lease.take()
-            && let Err(error) = lease.give_back().await
-        {
-            problems.push(format!("{error:#}"));
-        }
-        if let Some(redis) = self.redis.take() {
-            redis.stop().await;
-        }
-        if let Some(postgres) = self.postgres.take() {
-            postgres.stop().await;
-        }
-        if let Err(error) = self.folder.close().await {
-            problems.push(format!("{error:#}"));
-        }
-        if problems.is_empty() {
-            return Ok(());
-        }
-        bail!("{}", problems.join("; "))
-    }
-
-    fn take(&self, service: Service) -> anyhow::Result<Arc<Process>> {
-        self.services()
-            .remove(&service)
-            .with_context(|| format!("{service} does not run"))
     }
 
     fn services(&self) -> MutexGuard<'_, BTreeMap<Service, Arc<Process>>> {

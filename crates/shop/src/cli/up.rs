@@ -1,11 +1,14 @@
 //! `cargo shop up`: the stack, kept running.
 #![expect(clippy::print_stdout, reason = "addresses and keys are the output")]
 
+use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::bail;
+use shop::control::{self, Control};
 use shop::ports::Ports;
+use shop::stack::PartEnded;
 use shop::state::{self, RunningStack};
 use shop::{PartFailed, Stack, StackOptions};
 
@@ -35,13 +38,22 @@ pub(crate) async fn run(arguments: StackArguments) -> anyhow::Result<ExitCode> {
         ..arguments.options(&terminal)
     })
     .await?;
-    let description = stack.describe();
+    let control = Control::open(&stack)
+        .inspect_err(|error| {
+            terminal.say(&format!(
+                "`cargo shop stop` and `start` do not reach this stack: {error:#}"
+            ));
+        })
+        .ok();
+    let mut description = stack.describe();
+    description.control = control.as_ref().map(|control| control.path().to_path_buf());
     let ended = match state::publish(&description) {
         Ok(_published) => {
             print!("{}", welcome(&description, collector.as_deref()));
             tokio::select! {
                 () = cancel.cancelled() => Ok(()),
-                failure = stack.failed() => Err(failure),
+                failure = watch(&stack, &terminal) => Err(failure),
+                never = serve(control.as_ref(), &stack, &terminal) => match never {},
             }
         }
         Err(error) => {
@@ -57,6 +69,23 @@ pub(crate) async fn run(arguments: StackArguments) -> anyhow::Result<ExitCode> {
     stopped?;
     terminal.say("everything is stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Until a part fails. A service that somebody stopped did not: the rest goes on.
+async fn watch(stack: &Stack, terminal: &Terminal) -> PartFailed {
+    loop {
+        match stack.ended().await {
+            PartEnded::Stopped(service) => terminal.say(&control::was_stopped(service)),
+            PartEnded::Failed(failure) => return failure,
+        }
+    }
+}
+
+async fn serve(control: Option<&Control>, stack: &Stack, terminal: &Terminal) -> Infallible {
+    match control {
+        Some(control) => control.serve(stack, |line| terminal.say(line)).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn welcome(stack: &RunningStack, collector: Option<&str>) -> String {
@@ -104,9 +133,15 @@ fn welcome(stack: &RunningStack, collector: Option<&str>) -> String {
          \x20   -H 'Content-Type: application/json' \\\n\
          \x20   -d '{{\"lines\":[{{\"sku\":\"item_42\",\"quantity\":2}}],\"card_token\":\"tok_visa\"}}'\n\n\
          \x20 cargo run -p loadgen -- checkout --tenant umbrella\n\
-         \x20 cargo run -p loadgen -- trace TRACE_ID\n\n\
-         Ctrl-C stops everything.\n",
+         \x20 cargo run -p loadgen -- trace TRACE_ID\n\n",
         orders = stack.orders_url,
     ));
+    if stack.control.is_some() {
+        text.push_str(
+            "  cargo shop stop inventory        what a checkout answers without it\n\
+             \x20 cargo shop start inventory       brings it back\n\n",
+        );
+    }
+    text.push_str("Ctrl-C stops everything.\n");
     text
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 /// Lines of a log that are shown when its part failed.
 const LOG_TAIL: usize = 20;
@@ -13,15 +14,18 @@ const LOG_TAIL: usize = 20;
 pub struct PartFailed {
     pub part: String,
     pub status: String,
+    /// Whether it ended in order, with exit status 0.
+    pub orderly: bool,
     pub log: PathBuf,
     pub last_lines: Vec<String>,
 }
 
 impl PartFailed {
-    pub(super) fn new(name: &str, status: String, log: &Path) -> Self {
+    pub(super) fn new(name: &str, status: Option<ExitStatus>, log: &Path) -> Self {
         Self {
             part: name.to_owned(),
-            status,
+            status: status.map_or_else(|| "it was given up".to_owned(), |ended| ended.to_string()),
+            orderly: status.is_some_and(|status| status.success()),
             log: log.to_path_buf(),
             last_lines: last_lines(log, LOG_TAIL),
         }

@@ -48,9 +48,20 @@ impl Stack {
             .env
             .extend(of_this_start.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let mut process = Process::start(&program, &self.folder)?;
+        match self.address_when_ready(&mut process).await {
+            Ok(address) => Ok((process, address)),
+            Err(error) => {
+                // It must not keep the port from the next start.
+                process.kill().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn address_when_ready(&self, process: &mut Process) -> anyhow::Result<SocketAddr> {
         let address = process.announced_address(START_LIMIT).await?;
-        self.wait_until_ready(&process, address).await?;
-        Ok((process, address))
+        self.wait_until_ready(process, address).await?;
+        Ok(address)
     }
 
     /// Starts a service where it listened before. Meanwhile the system may have lent the

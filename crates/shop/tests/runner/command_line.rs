@@ -1,86 +1,9 @@
 //! `cargo shop` as a person meets it: what it says when a part fails, and that nothing is
 //! left, however it ends.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use nix::sys::signal::Signal;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
-/// The runner with services of our making, in a world of its own.
-struct World {
-    binaries: tempfile::TempDir,
-    temporary: tempfile::TempDir,
-}
-
-impl World {
-    fn new() -> Self {
-        let world = Self {
-            binaries: tempfile::tempdir().unwrap(),
-            temporary: tempfile::tempdir().unwrap(),
-        };
-        // The user that Postgres runs as walks through it.
-        let open = std::fs::Permissions::from_mode(0o711);
-        std::fs::set_permissions(world.temporary.path(), open).unwrap();
-        for name in ["pricing", "inventory", "payment", "orders", "loadgen"] {
-            world.binary(name, "exec sleep 600");
-        }
-        world
-    }
-
-    fn binary(&self, name: &str, script: &str) {
-        let path = self.binaries.path().join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
-        command
-            .args(arguments)
-            .env("SPANTREE_BIN_DIR", self.binaries.path())
-            .env("SPANTREE_STATE_FILE", self.temporary.path().join("up.json"))
-            .env("SPANTREE_NO_INSTALL", "1")
-            .env("TMPDIR", self.temporary.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
-    }
-
-    /// Run folders that are still there.
-    fn folders(&self) -> Vec<std::path::PathBuf> {
-        std::fs::read_dir(self.temporary.path())
-            .unwrap()
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.is_dir())
-            .collect()
-    }
-
-    /// Waits until Postgres and the first service run, and gives all process numbers.
-    fn children(&self) -> Vec<u32> {
-        let mut pids = Vec::new();
-        super::eventually("the servers and the first two services run", || {
-            let files = self.folders().into_iter().map(|path| path.join("children"));
-            pids = files.flat_map(|file| listed(&file)).collect();
-            pids.len() >= 4
-        });
-        pids
-    }
-}
-
-fn listed(file: &Path) -> Vec<u32> {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    text.lines()
-        .filter_map(|line| line.split(' ').next()?.parse().ok())
-        .collect()
-}
-
-fn signal(child: &Child, signal: Signal) {
-    let pid = i32::try_from(child.id()).unwrap();
-    kill(Pid::from_raw(pid), signal).unwrap();
-}
+use super::world::{World, signal};
 
 #[test]
 fn a_part_that_dies_is_named_with_its_last_words_and_everything_is_stopped() {
@@ -97,6 +20,20 @@ fn a_part_that_dies_is_named_with_its_last_words_and_everything_is_stopped() {
         "{said}"
     );
     assert!(said.contains("cannot read the list of tokens"), "{said}");
+    assert_eq!(world.folders(), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn a_part_that_ends_during_the_start_failed_however_orderly_it_ended() {
+    let world = World::new();
+    world.binary("processor-sandbox", "exit 0");
+    let output = world.command(&["up"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("processor-sandbox stopped unexpectedly (exit status: 0)"),
+        "{said}"
+    );
     assert_eq!(world.folders(), Vec::<std::path::PathBuf>::new());
 }
 
@@ -173,4 +110,23 @@ fn the_doctor_says_what_is_missing_and_what_mends_it() {
         said.contains("set TMPDIR to a folder you may write to"),
         "{said}"
     );
+}
+
+#[test]
+fn a_service_is_stopped_and_started_only_in_a_stack_that_runs() {
+    let world = World::new();
+    for command in ["stop", "start"] {
+        let output = world.command(&[command, "inventory"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said.contains("`cargo shop up`"), "{said}");
+
+        let output = world.command(&[command, "postgres"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(
+            said.contains("processor-sandbox, pricing, inventory, payment, orders"),
+            "{said}"
+        );
+    }
 }

@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod command_line;
+mod one_service;
 mod queues;
 mod servers;
+mod up;
+mod world;
 
 use std::time::Duration;
 
