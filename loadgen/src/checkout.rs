@@ -4,11 +4,12 @@ use std::{fmt::Write as _, process::ExitCode};
 
 use anyhow::bail;
 use clap::Args;
+use futures_util::future::try_join_all;
 
 use crate::{
     history,
     shop_client::{Answer, Cart, ShopClient},
-    target::{TargetArgs, seeded_api_key},
+    target::{Target, TargetArgs, seeded_api_key},
     tempo::Tempo,
     view::ViewArgs,
 };
@@ -77,20 +78,7 @@ impl CheckoutArgs {
             user_id: Some(self.user.clone()),
         };
 
-        for tenant in self
-            .history_tenants
-            .iter()
-            .cycle()
-            .take(self.history as usize)
-        {
-            let answer = ShopClient::new(&target.orders_url, seeded_api_key(tenant))?
-                .checkout(&Cart::item_42())
-                .await?;
-            if let Answer::Problem(_) = answer {
-                bail!("a checkout of {tenant} for the history ended with {answer}");
-            }
-        }
-
+        self.make_history(&target).await?;
         let api_key = self
             .api_key
             .clone()
@@ -120,6 +108,27 @@ impl CheckoutArgs {
             Answer::Placed(_) => ExitCode::SUCCESS,
             Answer::Problem(_) => ExitCode::FAILURE,
         })
+    }
+
+    /// A few checkouts at a time: enough to be quick, too few to be slow for each other.
+    async fn make_history(&self, target: &Target) -> anyhow::Result<()> {
+        let tenants: Vec<&String> = self
+            .history_tenants
+            .iter()
+            .cycle()
+            .take(self.history as usize)
+            .collect();
+        for tenants in tenants.chunks(self.history_tenants.len().max(1)) {
+            let checkouts = tenants.iter().map(|tenant| async move {
+                let shop = ShopClient::new(&target.orders_url, seeded_api_key(tenant))?;
+                match shop.checkout(&Cart::item_42()).await? {
+                    Answer::Placed(_) => Ok(()),
+                    refused => bail!("a checkout of {tenant} for the history ended with {refused}"),
+                }
+            });
+            try_join_all(checkouts).await?;
+        }
+        Ok(())
     }
 }
 

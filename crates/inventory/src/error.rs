@@ -68,6 +68,10 @@ impl Failure for ReserveError {
             Self::NotStocked(_) | Self::OutOfStock { .. } | Self::Store(_) => "check_inventory",
         }
     }
+
+    fn is_refusal(&self) -> bool {
+        self.code().http_status().is_client_error()
+    }
 }
 
 /// Why a reservation was not released.
@@ -99,6 +103,10 @@ impl Failure for ReleaseError {
 
     fn stage(&self) -> &'static str {
         "release_stock"
+    }
+
+    fn is_refusal(&self) -> bool {
+        self.code().http_status().is_client_error()
     }
 }
 

@@ -45,9 +45,7 @@ pub(crate) async fn checkout(
     request: &CheckoutRequest,
 ) -> Result<Outcome, CheckoutError> {
     let ended = hold_charge_store(state, tenant, key, order_id, request).await;
-    if let Err(error) = &ended
-        && !error.is_refusal()
-    {
+    if let Err(error) = &ended {
         telemetry::record_failure(error);
     }
     ended

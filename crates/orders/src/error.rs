@@ -48,11 +48,6 @@ impl CheckoutError {
         }
     }
 
-    /// Whether the cart is at fault: nothing failed, and another try would end the same.
-    pub(crate) fn is_refusal(&self) -> bool {
-        self.code().http_status().is_client_error()
-    }
-
     /// The answer to the caller. Failures are logged here, once; refusals are not failures.
     pub(crate) fn into_problem(self) -> Problem {
         if !self.is_refusal() {
@@ -83,5 +78,9 @@ impl Failure for CheckoutError {
             Self::Store(_) => "store_order",
             Self::InProgress | Self::KeyReused | Self::StoredAnswer(_) => "idempotency",
         }
+    }
+
+    fn is_refusal(&self) -> bool {
+        self.code().http_status().is_client_error()
     }
 }

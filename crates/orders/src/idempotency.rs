@@ -15,6 +15,8 @@ use contracts::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use telemetry::Failure;
+
 use crate::{
     State,
     checkout::{self, Outcome},

@@ -66,6 +66,10 @@ impl Failure for ChargeError {
             Self::StorePayment(_) => "store_payment",
         }
     }
+
+    fn is_refusal(&self) -> bool {
+        self.code().http_status().is_client_error()
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -48,4 +48,8 @@ impl Failure for QuoteError {
     fn stage(&self) -> &'static str {
         "quote"
     }
+
+    fn is_refusal(&self) -> bool {
+        self.code().http_status().is_client_error()
+    }
 }

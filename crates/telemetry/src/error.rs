@@ -39,10 +39,18 @@ pub trait Failure: Error {
 
     /// The business stage that failed, `error.stage`: `fraud_check`, `charge`, …
     fn stage(&self) -> &'static str;
+
+    /// Whether nothing failed and the caller was told no: an item that is out of stock, a
+    /// request that cannot be read. As over HTTP, where a 4xx leaves the server's span as it
+    /// is, [`record_failure`] then marks no error.
+    fn is_refusal(&self) -> bool {
+        false
+    }
 }
 
 /// Puts `error` onto the current span: status Error with its message, `error.type`,
-/// `error.stage`, and an `exception` event with the chain of causes.
+/// `error.stage`, and an `exception` event with the chain of causes. A
+/// [refusal](Failure::is_refusal) is an answer: it leaves the event `refused` and no error.
 ///
 /// Call it where the failing business step ends. It does not log: log once, where
 /// the failure is handled. Outside of a recording span it does nothing.
@@ -53,6 +61,11 @@ pub fn record_failure(error: &impl Failure) {
     Context::map_current(|context| {
         let span = context.span();
         if !span.is_recording() {
+            return;
+        }
+        if error.is_refusal() {
+            let reason = KeyValue::new(ERROR_TYPE, error.error_type());
+            span.add_event("refused", vec![reason]);
             return;
         }
         mark_error(&span, error.error_type(), error.to_string());

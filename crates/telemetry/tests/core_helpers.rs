@@ -57,6 +57,33 @@ async fn a_failure_is_on_its_span_with_type_stage_and_causes() {
     ");
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("item_42 is out of stock")]
+struct OutOfStock;
+
+impl Failure for OutOfStock {
+    fn error_type(&self) -> &'static str {
+        "out_of_stock"
+    }
+
+    fn stage(&self) -> &'static str {
+        "check_inventory"
+    }
+
+    fn is_refusal(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_an_answer_and_leaves_the_span_without_an_error() {
+    let recorded = testing::trace("test", async { telemetry::record_failure(&OutOfStock) }).await;
+    let span = recorded.span("test");
+    assert_eq!(span.status, Status::Unset);
+    assert_eq!(recorded.attribute("test", "error.type"), None);
+    assert_eq!(span.events[0].name, "refused");
+}
+
 #[tokio::test]
 async fn a_caller_that_handles_the_error_stays_as_it_is() {
     let recorded = testing::trace("test", async {

@@ -292,9 +292,9 @@ async fn inventory_stopped_answers_503_and_payment_stopped_502() -> anyhow::Resu
 #[tokio::test]
 async fn the_deadline_answers_504_and_the_same_key_learns_how_it_ended() -> anyhow::Result<()> {
     let options =
-        shop::StackOptions::for_tests()?.with_env(Service::Orders, "ORDERS_DEADLINE", "300ms");
+        shop::StackOptions::for_tests()?.with_env(Service::Orders, "ORDERS_DEADLINE", "1s");
     let shop = Shop::start_with(options).await?;
-    shop.set_processor_faults(json!({ "latency_ms": 1500 }))
+    shop.set_processor_faults(json!({ "latency_ms": 2500 }))
         .await?;
     let key = [("idempotency-key", "slow")];
     let late = shop.checkout_as("acme", &cart(), &key).await?;
