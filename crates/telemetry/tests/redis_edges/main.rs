@@ -240,7 +240,10 @@ async fn a_dead_redis_fails_fast_and_comes_back_without_help() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let mut redis = Redis::connect(&format!("redis://{address}")).unwrap();
+    let mut real = url::Url::parse(&url()).unwrap();
+    let target = (real.host_str().unwrap().to_owned(), real.port().unwrap());
+    real.set_port(Some(address.port())).unwrap();
+    let mut redis = Redis::connect(real.as_str()).unwrap();
     let started = Instant::now();
     let recorded = testing::trace("test", async {
         for _ in 0..3 {
@@ -258,8 +261,6 @@ async fn a_dead_redis_fails_fast_and_comes_back_without_help() {
 
     // Redis is back, behind a relay on that very port: the first command already succeeds.
     let listener = tokio::net::TcpListener::bind(address).await.unwrap();
-    let real = url::Url::parse(&url()).unwrap();
-    let target = (real.host_str().unwrap().to_owned(), real.port().unwrap());
     let relay = telemetry::spawn_detached(async move {
         loop {
             let (mut near, _) = listener.accept().await.unwrap();
