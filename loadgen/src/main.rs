@@ -1,6 +1,9 @@
 //! Checks out and looks at traces, from the command line.
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use loadgen::{checkout::CheckoutArgs, trace::TraceArgs};
@@ -20,9 +23,16 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> ExitCode {
+    run(Cli::parse().command).await.unwrap_or_else(|error| {
+        let _ = writeln!(io::stderr(), "error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
-    match Cli::parse().command {
+    match command {
         Command::Checkout(checkout) => checkout.run(&mut out).await,
         Command::Trace(trace) => trace.run(&mut out).await.map(|()| ExitCode::SUCCESS),
     }

@@ -61,7 +61,7 @@ pub fn what_next(stack_goes_on: bool) -> String {
     if !stack_goes_on {
         commands.insert(0, ("cargo shop up", "the same stack, kept running"));
     }
-    let mut text = "Go on with:\n".to_owned();
+    let mut text = "\nGo on with:\n".to_owned();
     for (command, what) in commands {
         text.push_str(&format!("  {command:<50}{what}\n"));
     }
