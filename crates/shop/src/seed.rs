@@ -12,7 +12,7 @@ use crate::database::{self, Database};
 pub const ITEMS: i64 = 100;
 const SMALL_MOVEMENTS: i64 = 300;
 /// More than 50,000, so that reading them all shows; fewer, and it may hide in the noise.
-const LARGE_MOVEMENTS: i64 = 250_000;
+const LARGE_MOVEMENTS: i64 = 150_000;
 
 /// Somebody who sells through the shop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
