@@ -216,6 +216,9 @@ async fn a_row_that_somebody_else_holds_shows_as_a_slow_lock() {
         span.end_time.duration_since(span.start_time).unwrap()
     };
     assert!(took("SELECT FOR UPDATE inventory") >= std::time::Duration::from_millis(200));
+    for other in ["GET inventory", "SELECT inventory", "INSERT reservations"] {
+        assert!(took("SELECT FOR UPDATE inventory") > took(other), "{other}");
+    }
     app.stop().await;
 }
 
